@@ -1,0 +1,63 @@
+# Everything here works on a fresh machine with Python 3.11+ and make.
+# `make` alone lists the targets.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+PORT   ?= 3141
+DATA   ?= data
+PYTEST_ARGS ?=
+
+.DEFAULT_GOAL := help
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+serve: $(VENV)/server.done  ## install, create the data folder, start (PORT=3141 DATA=data)
+	$(BIN)/stillroom-server serve --port $(PORT) --data $(DATA)
+
+install: $(VENV)/dev.done  ## install everything that development needs
+
+test: $(VENV)/dev.done  ## run the tests, on SQLite and on Postgres (PYTEST_ARGS=...)
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not online" $(PYTEST_ARGS)
+
+test-online: $(VENV)/dev.done  ## the newcomer's tour against the real public index
+	$(BIN)/python -m pytest -m online $(PYTEST_ARGS)
+
+check: lint types architecture docs  ## lint, types, architecture, docs
+
+lint: $(VENV)/dev.done  ## ruff: style and format
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+types: $(VENV)/dev.done  ## mypy, strict
+	$(BIN)/mypy
+
+architecture: $(VENV)/dev.done  ## import-linter: the layers of the design
+	$(BIN)/lint-imports
+
+docs: $(VENV)/dev.done  ## build the documentation; stale reference pages are an error
+	$(BIN)/python docs/reference.py --check
+	$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build/html
+
+reference: $(VENV)/dev.done  ## write the reference pages anew from the code
+	$(BIN)/python docs/reference.py
+
+constraints: $(VENV)/dev.done  ## pin what is installed now
+	$(BIN)/pip freeze --exclude-editable | LC_ALL=C sort -f > constraints.txt
+
+clean:  ## remove the environment and what the tools left
+	rm -rf $(VENV) docs/_build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/server.done: pyproject.toml constraints.txt | $(BIN)/python
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[server]'
+	touch $@
+
+$(VENV)/dev.done: pyproject.toml constraints.txt | $(BIN)/python
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+.PHONY: help serve install test test-online check lint types architecture docs reference constraints clean

@@ -1,0 +1,165 @@
+"""Getting a data folder ready, and running a server on it until it is told to stop."""
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from stillroom_server.domain.errors import Trouble
+from stillroom_server.plugin.manager import Plugins
+from stillroom_server.services.setup import is_set_up, new_password, set_up
+from stillroom_server.storage import migrate
+from stillroom_server.storage.database import SqlDatabase
+
+from .assembly import Server, adapters, assemble, database_url, utc_now, version
+from .data_folder import DataFolder
+from .engine import Engine, listen
+from .settings import Settings
+
+log = logging.getLogger(__name__)
+
+SWEEP_SECONDS = 3600.0
+FIRST_SWEEP_SECONDS = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A data folder that is ready; `password` is root's where it was just made."""
+
+    folder: DataFolder
+    password: str | None
+
+
+def prepare(settings: Settings) -> Prepared:
+    """Make what the first start needs, and check what later ones find.
+
+    The folder must be locked. Raises StillroomError: a database of another version is never
+    changed unasked, and an interrupted first start is taken up again.
+    """
+    folder = DataFolder(settings.data)
+    url = database_url(settings)
+    if migrate.state_of(migrate.current(url)) is migrate.SchemaState.EMPTY:
+        migrate.upgrade(url)
+    migrate.check(url)
+    database = SqlDatabase(url)
+    try:
+        if is_set_up(database):
+            return Prepared(folder, None)
+        return Prepared(folder, _first_start(settings, folder, database))
+    finally:
+        database.close()
+
+
+def _first_start(settings: Settings, folder: DataFolder, database: SqlDatabase) -> str:
+    from stillroom_server.builtin.password import Argon2Hasher
+
+    plugins = Plugins()
+    plugins.blob_store(settings.blob_store).create(folder.path)
+    password = new_password()
+    folder.write_password(password)
+    set_up(
+        database,
+        Argon2Hasher(),
+        utc_now,
+        password=password,
+        mirror=plugins.index_types()["mirror"],
+        mirror_url=settings.public_index or _public_index(),
+    )
+    return password
+
+
+def _public_index() -> str:
+    # Imported late: it brings a good part of a second of imports, for one constant.
+    from pypi_simple import PYPI_SIMPLE_ENDPOINT
+
+    return str(PYPI_SIMPLE_ENDPOINT)
+
+
+@contextmanager
+def locked_folder(settings: Settings) -> Iterator[DataFolder]:
+    """The data folder, made if need be, and held for this process."""
+    folder = DataFolder(settings.data)
+    folder.make()
+    with folder.locked():
+        yield folder
+
+
+def serve(settings: Settings, say: Callable[[str], None]) -> None:
+    """Serve until SIGTERM or SIGINT. Raises StillroomError if it cannot start.
+
+    `say` gets the start banner, line by line.
+    """
+    with locked_folder(settings):
+        bound = listen(settings.host, settings.port)
+        try:
+            prepared = prepare(settings)
+            server = assemble(settings, adapters(settings))
+        except BaseException:
+            bound.close()
+            raise
+        engine = Engine(
+            server.application,
+            bound,
+            threads=settings.threads,
+            max_file_size=settings.max_file_size,
+            shutdown_seconds=settings.shutdown_seconds,
+        )
+        chores = Chores(server)
+        server.events.start()
+        chores.start()
+        for line in banner(settings, prepared, bound.getsockname()[1]):
+            say(line)
+        try:
+            engine.run()
+        finally:
+            chores.stop()
+            server.close()
+
+
+def banner(settings: Settings, prepared: Prepared, port: int) -> Iterator[str]:
+    """What a server says of itself when it starts."""
+    host = "localhost" if settings.host in {"127.0.0.1", "0.0.0.0", "::", "::1"} else settings.host  # noqa: S104 - compared, not bound
+    url = settings.outside_url.rstrip("/") or f"http://{host}:{port}"
+    kind = "SQLite in the data folder"
+    if settings.database:
+        kind = settings.database.partition("://")[0]
+    yield f"Stillroom {version()}"
+    yield f"  URL        {url}/"
+    yield f"  data       {prepared.folder.path}"
+    yield f"  database   {kind}"
+    yield f"  engine     waitress, {settings.threads} threads"
+    yield f"  try        pip install --index-url {url}/root/pypi/simple/ six"
+    if prepared.password is not None:
+        yield ""
+        yield f"  root's password is {prepared.password}"
+        yield f"  It is shown this once, and kept in {prepared.folder.password_file}."
+
+
+class Chores:
+    """What a running server does now and then: the sweep."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="chores", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End, after the chore at hand."""
+        self._stop.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        wait = FIRST_SWEEP_SECONDS
+        while not self._stop.wait(wait):
+            wait = SWEEP_SECONDS
+            try:
+                report = self._server.sweep.run()
+            except Trouble as trouble:
+                log.warning("sweep: %s", trouble)
+            else:
+                log.info("sweep: %d blobs doomed, %d deleted", report.doomed, report.deleted)

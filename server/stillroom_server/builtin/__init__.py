@@ -1,0 +1,1 @@
+"""The default plugins, registered by the same entry points as yours."""

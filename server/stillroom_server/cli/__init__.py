@@ -1,0 +1,1 @@
+"""The command line `stillroom-server`, one module per command."""

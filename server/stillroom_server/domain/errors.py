@@ -1,0 +1,117 @@
+"""What can go wrong, in the words of the domain.
+
+    StillroomError
+     ├── Refusal                 the client's mistake, or not the client's right
+     │    ├── InvalidRequest     something in the request breaks a rule
+     │    ├── NotAuthenticated   who asks is not known, or gave credentials that are wrong
+     │    ├── Forbidden          who asks is known and may not
+     │    ├── NotFound           it does not exist
+     │    ├── Gone               it existed and was deleted
+     │    ├── Conflict           it contradicts what is there
+     │    ├── NotAcceptable      no form of the answer suits the client
+     │    └── TooLarge           it is over a limit
+     └── Trouble                 ours or the upstream's; worth another try later
+          ├── UpstreamFailed     the upstream cannot be reached or answers nonsense
+          ├── UpstreamTimeout    the upstream does not answer in time
+          ├── StorageBusy        the database or the store cannot be used now
+          └── StorageFull        no room left
+
+Services raise these; `web/errors.py` has the one table that turns them into HTTP. A message is
+one sentence that names the field, the rule and, where it helps, what to do next.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class StillroomError(Exception):
+    """The root of all errors that Stillroom raises on purpose."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class Refusal(StillroomError):
+    """The request is refused; asking again unchanged will not help."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing wrong with a request: which field, and which rule it breaks."""
+
+    field: str
+    rule: str
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.rule}"
+
+
+class InvalidRequest(Refusal):
+    """Something in the request breaks a rule. Carries every fault that was found."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        if not faults:
+            raise ValueError("an InvalidRequest needs at least one fault")
+        super().__init__("; ".join(str(fault) for fault in faults))
+        self.faults = tuple(faults)
+
+    @classmethod
+    def one(cls, field: str, rule: str) -> "InvalidRequest":
+        """A request with a single fault."""
+        return cls([Fault(field, rule)])
+
+
+class NotAuthenticated(Refusal):
+    """Nobody is logged in, or the credentials are wrong, expired or revoked."""
+
+
+class Forbidden(Refusal):
+    """Who asks is known, and may not do this."""
+
+
+class NotFound(Refusal):
+    """It does not exist."""
+
+
+class Gone(Refusal):
+    """It existed here and was deleted."""
+
+
+class Conflict(Refusal):
+    """It contradicts what is there already."""
+
+
+class NotAcceptable(Refusal):
+    """None of the forms in which the answer exists is acceptable to the client."""
+
+
+class TooLarge(Refusal):
+    """It is over a limit that the administrator sets."""
+
+
+class Trouble(StillroomError):
+    """Not the client's fault; the same request may succeed later.
+
+    `retry_after` is the number of seconds to wait before that.
+    """
+
+    def __init__(self, message: str, *, retry_after: int = 10) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class UpstreamFailed(Trouble):
+    """The upstream cannot be reached, answers with an error, or with something unreadable."""
+
+
+class UpstreamTimeout(Trouble):
+    """The upstream did not answer in time."""
+
+
+class StorageBusy(Trouble):
+    """The database or the blob store cannot be used at the moment."""
+
+
+class StorageFull(Trouble):
+    """There is no room left for what was sent."""

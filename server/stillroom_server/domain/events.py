@@ -1,0 +1,59 @@
+"""Facts, told after the commit that made them true."""
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from .names import IndexName, ProjectName, UserName
+
+
+class EventKind(enum.StrEnum):
+    """What happened."""
+
+    USER_CREATED = "user-created"
+    USER_CHANGED = "user-changed"
+    USER_DELETED = "user-deleted"
+    TOKEN_CREATED = "token-created"  # noqa: S105 - the name of an event
+    TOKEN_REVOKED = "token-revoked"  # noqa: S105 - the name of an event
+    INDEX_CREATED = "index-created"
+    INDEX_CHANGED = "index-changed"
+    INDEX_DELETED = "index-deleted"
+    FILE_ADDED = "file-added"
+    FILE_REPLACED = "file-replaced"
+    FILE_PUSHED = "file-pushed"
+    FILE_REMOVED = "file-removed"
+    FILE_YANKED = "file-yanked"
+    FILE_UNYANKED = "file-unyanked"
+    RELEASE_REMOVED = "release-removed"
+    PROJECT_REMOVED = "project-removed"
+    MIRROR_PAGE_CHANGED = "mirror-page-changed"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One fact: what happened, who did it, and to what.
+
+    `actor` is None for the server itself. `project` is None where the whole index is meant.
+    `details` holds JSON values and never a secret.
+    """
+
+    kind: EventKind
+    actor: UserName | None = None
+    user: UserName | None = None
+    index: IndexName | None = None
+    project: ProjectName | None = None
+    details: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class JournalEntry:
+    """An event with its place in the order of all changes.
+
+    Events of one commit share its serial and differ in `position` (from 0).
+    """
+
+    serial: int
+    position: int
+    at: datetime
+    event: Event

@@ -1,0 +1,89 @@
+"""Indexes and their types."""
+
+import fnmatch
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from .names import IndexName, ProjectName
+from .options import Option, OptionValue
+
+
+@dataclass(frozen=True, slots=True)
+class IndexType:
+    """A type of index: what it is called, which options it takes, and what it does.
+
+    Exactly one of the two is true: `takes_uploads` (it holds uploads and may have bases) or
+    `has_upstream` (it looks in an upstream and keeps what that said).
+    """
+
+    name: str
+    options: tuple[Option, ...]
+    takes_uploads: bool = False
+    has_upstream: bool = False
+
+    def defaults(self) -> dict[str, OptionValue]:
+        """The value of each option that has a default."""
+        return {o.name: o.default for o in self.options if o.default is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """A namespace `user/index` with its options; `options` is complete, defaults included."""
+
+    id: int
+    name: IndexName
+    type: str
+    options: Mapping[str, OptionValue]
+    created: datetime
+    has_upstream: bool = False
+
+    def _list(self, key: str) -> tuple[str, ...]:
+        value = self.options.get(key, ())
+        return value if isinstance(value, tuple) else ()
+
+    @property
+    def bases(self) -> tuple[IndexName, ...]:
+        """What it inherits from, in order."""
+        return tuple(IndexName.parse(base) for base in self._list("bases"))
+
+    @property
+    def volatile(self) -> bool:
+        """Whether files may be replaced and removed without force."""
+        return self.options.get("volatile") is not False
+
+    @property
+    def acl_upload(self) -> frozenset[str]:
+        """Who may upload to it."""
+        return frozenset(self._list("acl_upload"))
+
+    @property
+    def acl_read(self) -> frozenset[str]:
+        """Who may read it, beside its owner and root."""
+        return frozenset(self._list("acl_read"))
+
+    @property
+    def upstream_url(self) -> str | None:
+        """Where a mirror looks: the base URL of a Simple API, ending in a slash."""
+        value = self.options.get("mirror_url")
+        return value if isinstance(value, str) else None
+
+    @property
+    def cache_expiry(self) -> int:
+        """For how many seconds a mirror's page counts as fresh."""
+        value = self.options.get("mirror_cache_expiry", 0)
+        return value if isinstance(value, int) else 0
+
+    @property
+    def lists_upstream_projects(self) -> bool:
+        """Whether a mirror's project list is the upstream's whole list of names."""
+        return self.options.get("mirror_no_project_list") is False
+
+    def allows_mirrors(self, project: ProjectName) -> bool:
+        """Whether `mirror_whitelist` lets mirrors add to a project that lives here."""
+        allowed = self._list("mirror_whitelist")
+        return "*" in allowed or project in allowed
+
+    def reserves(self, project: ProjectName) -> bool:
+        """Whether a name pattern of `reserved` covers the project."""
+        return any(fnmatch.fnmatchcase(project, pattern) for pattern in self._list("reserved"))

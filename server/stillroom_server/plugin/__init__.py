@@ -1,0 +1,1 @@
+"""The hook layer: what plugins may answer, and how they are asked."""

@@ -1,0 +1,178 @@
+"""Indexes: create, change, delete."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from stillroom_server.domain.access import Permission
+from stillroom_server.domain.errors import Conflict, Fault, Forbidden, InvalidRequest
+from stillroom_server.domain.events import Event, EventKind
+from stillroom_server.domain.identity import Identity
+from stillroom_server.domain.indexes import Index, IndexType
+from stillroom_server.domain.lineage import inherits_from
+from stillroom_server.domain.names import IndexName, ProjectName
+from stillroom_server.domain.options import Options, OptionValue, apply_operations, read_options
+
+from .access import Access, lineage_in
+from .ports import Clock, Database, Unit
+
+OWNER = ":OWNER:"
+"""In the default of an access list: the user whose index it is."""
+
+Patch = Mapping[str, object] | Sequence[object]
+"""A dict of new values, or a list of `key=value`, `key+=value`, `key-=value`, `key-=`."""
+
+
+class IndexService:
+    """Namespaces and their options, for owners and administrators."""
+
+    def __init__(
+        self,
+        database: Database,
+        access: Access,
+        types: Mapping[str, IndexType],
+        clock: Clock,
+        *,
+        default_acl_read: tuple[str, ...],
+        user_mirrors: bool,
+    ) -> None:
+        self._database = database
+        self._access = access
+        self._types = types
+        self._clock = clock
+        self._default_acl_read = default_acl_read
+        self._user_mirrors = user_mirrors
+
+    def create(self, identity: Identity, name: IndexName, body: Mapping[str, object]) -> Index:
+        """Create an index from a dict of options, `type` among them.
+
+        Raises InvalidRequest naming all faults, Forbidden for a mirror that is not root's or a
+        base that may not be read, NotFound for a missing user, Conflict if it exists.
+        """
+        index_type = self._type(body.get("type", "stage"))
+        given = {key: value for key, value in body.items() if key != "type"}
+        options = self._defaults(index_type, name) | read_options(index_type.options, given)
+        self._check_upstream(identity, index_type, None, options)
+        with self._database.writing() as unit:
+            self._check_bases(unit, identity, name, options)
+            index = unit.indexes.add(
+                name,
+                index_type.name,
+                options,
+                self._clock(),
+                has_upstream=index_type.has_upstream,
+            )
+            unit.journal.record(Event(EventKind.INDEX_CREATED, identity.user, index=name))
+        return index
+
+    def change(
+        self, identity: Identity, name: IndexName, patch: Patch, *, refuse_noop: bool = False
+    ) -> Index:
+        """Change options; what is not named stays as it is.
+
+        Raises as `create` does; with `refuse_noop` also InvalidRequest if nothing would change.
+        """
+        with self._database.writing() as unit:
+            index = lineage_in(unit, name).asked
+            index_type = self._type(index.type)
+            options = _patched(index_type, index, patch)
+            if options == index.options:
+                if refuse_noop:
+                    raise InvalidRequest.one("options", f"they are so already on {name}")
+                return index
+            self._check_upstream(identity, index_type, index, options)
+            self._check_bases(unit, identity, name, options)
+            changed = unit.indexes.change(index, options)
+            keys = sorted(
+                k for k in {*options, *index.options} if options.get(k) != index.options.get(k)
+            )
+            event = Event(EventKind.INDEX_CHANGED, identity.user, index=name)
+            unit.journal.record(replace(event, details={"options": keys}))
+        return changed
+
+    def delete(self, identity: Identity, name: IndexName) -> None:
+        """Delete an index with all that it holds.
+
+        Raises Forbidden if it is not volatile, Conflict if another inherits from it: were its
+        base to vanish, a public project could take the place of a private one.
+        """
+        with self._database.writing() as unit:
+            index = lineage_in(unit, name).asked
+            if not index.volatile:
+                raise Forbidden(f"Index {name} is non-volatile; set volatile=true on it first.")
+            heirs = unit.indexes.heirs(name)
+            if heirs:
+                listed = ", ".join(map(str, heirs))
+                raise Conflict(f"Index {name} cannot be deleted: {listed} inherits from it.")
+            unit.indexes.delete(index)
+            unit.journal.record(Event(EventKind.INDEX_DELETED, identity.user, index=name))
+
+    def own_projects(self, index: Index) -> list[ProjectName]:
+        """The projects that this index itself holds or knows, sorted."""
+        with self._database.reading() as unit:
+            if index.has_upstream:
+                return unit.mirror_pages.names([index])
+            return unit.projects.names([index])
+
+    def _type(self, name: object) -> IndexType:
+        index_type = self._types.get(name) if isinstance(name, str) else None
+        if index_type is None:
+            known = ", ".join(sorted(self._types))
+            raise InvalidRequest.one("type", f"{name!r} is not an index type; there are {known}")
+        return index_type
+
+    def _defaults(self, index_type: IndexType, name: IndexName) -> dict[str, OptionValue]:
+        options = index_type.defaults()
+        if "acl_read" in options:
+            options["acl_read"] = self._default_acl_read
+        for key, value in options.items():
+            if isinstance(value, tuple):
+                options[key] = tuple(name.user if item == OWNER else item for item in value)
+        return options
+
+    def _check_upstream(
+        self, identity: Identity, index_type: IndexType, before: Index | None, options: Options
+    ) -> None:
+        if not index_type.has_upstream:
+            return
+        if not options.get("mirror_url"):
+            raise InvalidRequest.one("mirror_url", "a mirror needs the URL of its upstream")
+        same = before is not None and before.options.get("mirror_url") == options["mirror_url"]
+        if not (same or identity.is_root or self._user_mirrors):
+            raise Forbidden(
+                "Not allowed: only root makes mirrors and changes their URL here, because the "
+                "server fetches from there (setting user_mirrors)."
+            )
+
+    def _check_bases(
+        self, unit: Unit, identity: Identity, name: IndexName, options: Options
+    ) -> None:
+        listed = options.get("bases", ())
+        bases = [IndexName.parse(base) for base in listed] if isinstance(listed, tuple) else []
+        faults = [
+            Fault("bases", f"index {base} does not exist")
+            for base in bases
+            if base != name and unit.indexes.get(base) is None
+        ]
+        if inherits_from(name, bases, unit.indexes.get):
+            faults.append(Fault("bases", f"{name} would inherit from itself"))
+        if faults:
+            raise InvalidRequest(faults)
+        for base in bases:
+            verdict = self._access.verdict(identity, Permission.READ, lineage_in(unit, base))
+            if not verdict:
+                raise Forbidden(f"Not allowed as a base: {verdict.reason}.")
+
+
+def _patched(index_type: IndexType, index: Index, patch: Patch) -> dict[str, OptionValue]:
+    if isinstance(patch, Mapping):
+        kind = patch.get("type", index.type)
+        if kind != index.type:
+            raise InvalidRequest.one("type", "the type of an index cannot be changed")
+        # A client that edits the answer of a GET sends the list of projects back.
+        given = {k: v for k, v in patch.items() if k not in {"type", "projects"}}
+        return {**index.options, **read_options(index_type.options, given)}
+    return apply_operations(index_type.options, index.options, patch)
+
+
+def _changed_keys(before: Options, after: Options) -> list[str]:
+    return sorted(key for key in {*before, *after} if before.get(key) != after.get(key))

@@ -1,0 +1,93 @@
+"""Putting a file whose blobs are kept into a stage: the one place that decides about names."""
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from stillroom_server.domain.errors import Conflict, Forbidden
+from stillroom_server.domain.events import Event, EventKind
+from stillroom_server.domain.files import File, NewFile
+from stillroom_server.domain.indexes import Index
+from stillroom_server.domain.metadata import MetadataValue
+from stillroom_server.domain.names import IndexName, ProjectName, UserName
+
+from .access import lineage_in
+from .ports import Unit
+
+
+class Outcome(enum.Enum):
+    """What it changed."""
+
+    ADDED = "added"
+    REPLACED = "replaced"
+    UNCHANGED = "unchanged"
+
+
+@dataclass(frozen=True, slots=True)
+class Addition:
+    """A file to be put into a stage, with the metadata of its release."""
+
+    project: ProjectName
+    display_name: str
+    file: NewFile
+    metadata: Mapping[str, MetadataValue]
+
+
+def link_file(
+    unit: Unit, actor: UserName | None, name: IndexName, addition: Addition, kind: EventKind
+) -> Outcome:
+    """Add a file to a stage, in the writing unit of the caller.
+
+    The same bytes under the same name change nothing. Other bytes replace the file on a
+    volatile index and raise Conflict elsewhere, as does the name of a file that was deleted.
+    """
+    index = lineage_in(unit, name).asked
+    if index.has_upstream:
+        raise Forbidden(f"Not allowed: {name} is a mirror and takes no uploads; use a stage.")
+    new = addition.file
+    held = unit.files.by_key(index, new.key)
+    if held is not None and held.sha256 == new.sha256:
+        return Outcome.UNCHANGED
+    _check_name_is_free(unit, index, held, new)
+    if held is not None:
+        unit.files.delete(held, new.uploaded)
+    _add(unit, index, addition, new.uploaded)
+    details = {"filename": new.filename, "version": new.version, "sha256": new.sha256}
+    unit.journal.record(
+        Event(
+            EventKind.FILE_REPLACED if held is not None else kind,
+            actor,
+            index=name,
+            project=addition.project,
+            details=details,
+        )
+    )
+    return Outcome.ADDED if held is None else Outcome.REPLACED
+
+
+def _check_name_is_free(unit: Unit, index: Index, held: File | None, new: NewFile) -> None:
+    if index.volatile:
+        return
+    if held is not None:
+        raise Conflict(
+            f"File already exists ('{held.filename}', with sha256 '{held.sha256}') in the "
+            f"non-volatile index {index.name}; upload a new version instead."
+        )
+    if unit.files.was_deleted(index, new.key):
+        raise Conflict(
+            f"File already existed ('{new.filename}') in the non-volatile index {index.name} and "
+            "was deleted; its name is not used again, upload a new version instead."
+        )
+
+
+def _add(unit: Unit, index: Index, addition: Addition, now: datetime) -> None:
+    new = addition.file
+    unit.blobs.link(new.sha256, new.size)
+    if new.metadata_sha256 is not None and new.metadata_size is not None:
+        unit.blobs.link(new.metadata_sha256, new.metadata_size)
+    project = unit.projects.ensure(index, addition.project, addition.display_name, now)
+    versions = {release.version for release in unit.projects.releases(project)}
+    if new.version not in versions:
+        unit.projects.set_release(project, new.version, addition.metadata)
+    unit.files.add(project, new)

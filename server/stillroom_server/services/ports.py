@@ -1,0 +1,425 @@
+"""What the services need from the outside, as Protocols. Adapters implement them.
+
+The contract suites in `tests/contract` say what each must do, for fakes and real ones alike.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import BinaryIO, Protocol
+
+from stillroom_server.domain.distributions import Filename
+from stillroom_server.domain.events import Event, JournalEntry
+from stillroom_server.domain.files import Blob, File, NewFile, Project, Release, Yanked
+from stillroom_server.domain.identity import Credentials, Identity, Token, User
+from stillroom_server.domain.indexes import Index
+from stillroom_server.domain.metadata import CoreMetadata, MetadataValue
+from stillroom_server.domain.names import IndexName, ProjectName, UserName
+from stillroom_server.domain.options import Options
+from stillroom_server.domain.upstream import CachedPage, KeptFile, UpstreamFile, Validators
+
+Clock = Callable[[], datetime]
+"""The time now, aware, in UTC."""
+
+
+# The database
+
+
+class Users(Protocol):
+    """Accounts."""
+
+    def get(self, name: UserName) -> User | None:
+        """The user of that name."""
+
+    def all(self) -> list[User]:
+        """All users, by name."""
+
+    def add(self, user: User) -> User:
+        """Store a new user (its `id` is ignored); Conflict if the name is taken."""
+
+    def change(self, user: User) -> None:
+        """Store all fields of an existing user, found by `id`."""
+
+    def delete(self, user: User) -> None:
+        """Delete the user and their tokens. Their indexes must be gone."""
+
+
+class Tokens(Protocol):
+    """Tokens, found by the SHA-256 of the secret."""
+
+    def add(self, token: Token) -> None:
+        """Store a new token."""
+
+    def by_digest(self, digest: bytes) -> Token | None:
+        """The token with that digest, expired or not."""
+
+    def of_user(self, user: UserName) -> list[Token]:
+        """A user's tokens, oldest first."""
+
+    def delete(self, user: UserName, token_id: str) -> bool:
+        """Delete one; False if that user has none of that id."""
+
+    def delete_all(self, user: UserName) -> int:
+        """Delete all tokens of a user; how many there were."""
+
+    def delete_expired(self, now: datetime) -> int:
+        """Delete the tokens that expired before `now`; how many there were."""
+
+
+class Indexes(Protocol):
+    """Indexes and their options. `options` are complete in both directions."""
+
+    def get(self, name: IndexName) -> Index | None:
+        """The index of that name."""
+
+    def of_user(self, user: UserName) -> list[Index]:
+        """A user's indexes, by name."""
+
+    def all(self) -> list[Index]:
+        """All indexes, by name."""
+
+    def add(
+        self,
+        name: IndexName,
+        index_type: str,
+        options: Options,
+        created: datetime,
+        *,
+        has_upstream: bool,
+    ) -> Index:
+        """Create an index; Conflict if it exists, NotFound if the user does not."""
+
+    def change(self, index: Index, options: Options) -> Index:
+        """Store new options."""
+
+    def delete(self, index: Index) -> None:
+        """Delete an index and all that it holds. Nothing may inherit from it."""
+
+    def heirs(self, name: IndexName) -> list[IndexName]:
+        """The indexes that have this one among their direct bases, by name."""
+
+
+class Projects(Protocol):
+    """Projects, releases and files of stages."""
+
+    def get(self, index: Index, name: ProjectName) -> Project | None:
+        """The project, if it lives there."""
+
+    def ensure(self, index: Index, name: ProjectName, display_name: str, now: datetime) -> Project:
+        """The project, created if it does not live there yet."""
+
+    def names(self, indexes: Sequence[Index]) -> list[ProjectName]:
+        """The names of all projects that live in these stages, sorted, each once."""
+
+    def holders(self, indexes: Sequence[Index], name: ProjectName) -> set[int]:
+        """The ids of those stages in which the project lives."""
+
+    def delete(self, project: Project) -> None:
+        """Delete a project with its releases and files."""
+
+    def releases(self, project: Project) -> list[Release]:
+        """Its releases with their metadata, oldest first."""
+
+    def set_release(
+        self, project: Project, version: str, metadata: Mapping[str, MetadataValue]
+    ) -> None:
+        """Create the release or replace its metadata."""
+
+    def delete_release(self, project: Project, version: str) -> None:
+        """Delete a release with its files."""
+
+
+class Files(Protocol):
+    """Files of stages."""
+
+    def of_project(self, index: Index, name: ProjectName) -> list[File]:
+        """All files of a project in one stage, oldest first."""
+
+    def get(self, index: Index, filename: str) -> File | None:
+        """The file of exactly that name."""
+
+    def by_key(self, index: Index, key: str) -> File | None:
+        """The file that is the same artefact under any spelling."""
+
+    def add(self, project: Project, file: NewFile) -> File:
+        """Add a file and link its blobs; Conflict if its key is taken."""
+
+    def delete(self, file: File, deleted: datetime) -> None:
+        """Delete it and remember that its name was used. Its release and project stay."""
+
+    def was_deleted(self, index: Index, key: str) -> bool:
+        """Whether a file of that key was in the index once and was deleted."""
+
+    def set_yanked(self, files: Sequence[File], yanked: Yanked) -> None:
+        """Yank or unyank."""
+
+
+class Blobs(Protocol):
+    """The rows of blobs. They exist from the moment that content is in the store."""
+
+    def link(self, sha256: str, size: int) -> None:
+        """Make sure the row is there and not doomed, in the transaction that refers to it."""
+
+    def get(self, sha256: str) -> Blob | None:
+        """The row."""
+
+    def doom_unreferenced(self, now: datetime) -> int:
+        """Mark every blob that nothing refers to and that is not marked yet; how many."""
+
+    def doom_unknown(self, sha256: str, size: int, now: datetime) -> bool:
+        """Give content without a row a doomed one; False if there is a row already."""
+
+    def doomed(self, before: datetime) -> list[Blob]:
+        """The blobs marked before that time and still referred to by nothing."""
+
+    def delete(self, sha256: str) -> bool:
+        """Delete the row if it is doomed and nothing refers to it; whether it was."""
+
+
+class MirrorPages(Protocol):
+    """What mirrors know: one document per project, and the files whose content is here."""
+
+    def get(self, index: Index, project: ProjectName) -> CachedPage | None:
+        """What the upstream last said of the project."""
+
+    def put(self, index: Index, page: CachedPage) -> None:
+        """Keep what it says now."""
+
+    def names(self, indexes: Sequence[Index]) -> list[ProjectName]:
+        """The projects that exist by the cached pages of these mirrors, sorted, each once."""
+
+    def delete(self, index: Index, project: ProjectName) -> bool:
+        """Forget a project's page and kept files; False if it was not known."""
+
+    def kept(self, index: Index, project: ProjectName) -> list[KeptFile]:
+        """The files of the project whose content is here."""
+
+    def keep(self, index: Index, project: ProjectName, file: KeptFile) -> None:
+        """Note that a file's content is here, and link its blob."""
+
+    def forget_kept(self, index: Index, project: ProjectName, filename: str) -> bool:
+        """Forget that a file's content is here; False if it was not."""
+
+    def get_names(self, index: Index) -> tuple[list[ProjectName], datetime] | None:
+        """The upstream's list of all names as last fetched, and when; None if it never was."""
+
+    def put_names(self, index: Index, names: Sequence[ProjectName], fetched: datetime) -> None:
+        """Keep the upstream's list of all names."""
+
+
+class Journal(Protocol):
+    """The numbered record of committed changes."""
+
+    def record(self, event: Event) -> None:
+        """Tell this event after the commit. The commit takes one serial for all its events."""
+
+    def since(self, serial: int, limit: int) -> list[JournalEntry]:
+        """The entries after a serial, in order; at most `limit`, but whole serials only."""
+
+    def last_change(self, indexes: Iterable[IndexName], project: ProjectName | None) -> int:
+        """The serial of the last change to these indexes that a project's page could show.
+
+        That is a change of the project, or of a whole index. With project None: of anything in
+        these indexes. 0 if there was none.
+        """
+
+    def cursor(self, listener: str) -> int | None:
+        """Up to which serial a listener was told; None if it is new."""
+
+    def set_cursor(self, listener: str, serial: int) -> None:
+        """Note up to which serial a listener was told. Takes no serial."""
+
+
+class Unit(Protocol):
+    """One transaction. What is written in it is seen by others at once, or not at all."""
+
+    @property
+    def users(self) -> Users: ...
+    @property
+    def tokens(self) -> Tokens: ...
+    @property
+    def indexes(self) -> Indexes: ...
+    @property
+    def projects(self) -> Projects: ...
+    @property
+    def files(self) -> Files: ...
+    @property
+    def blobs(self) -> Blobs: ...
+    @property
+    def mirror_pages(self) -> MirrorPages: ...
+    @property
+    def journal(self) -> Journal: ...
+
+
+class Database(Protocol):
+    """Opens units of work. Raises StorageBusy when the database cannot be used now.
+
+    No network, archive or hashing work may happen while a unit is open.
+    """
+
+    def reading(self) -> AbstractContextManager[Unit]:
+        """A consistent snapshot; writing through it is an error."""
+
+    def writing(self) -> AbstractContextManager[Unit]:
+        """Commits at the end of the block, rolls back if it raises.
+
+        If events were recorded, the commit's last step takes the next serial, under a lock
+        that is held to the commit, and writes the events to the journal.
+        """
+
+    def serial(self) -> int:
+        """The serial of the last commit that took one. Costs one cheap read."""
+
+
+# Blobs
+
+
+class BlobWriter(Protocol):
+    """Receives content into a temporary file in the store's own file system."""
+
+    def write(self, data: bytes) -> None:
+        """Append. Raises StorageFull when there is no room."""
+
+    def file(self) -> BinaryIO:
+        """What was written so far, readable and seekable, from its start. Closed by the store."""
+
+    def read_at(self, offset: int, size: int) -> bytes:
+        """Up to `size` bytes of what was written so far, for those who follow along."""
+
+    def keep(self) -> str:
+        """Make it durable under the name that is its SHA-256 (hex), and return that.
+
+        The content may be there already: then it is kept alive, and nothing is written twice.
+        """
+
+
+class BlobStore(Protocol):
+    """Holds content under its SHA-256."""
+
+    def receive(self) -> AbstractContextManager[BlobWriter]:
+        """Begin to receive; without `keep`, what was written is gone at the end of the block."""
+
+    def open(self, sha256: str) -> BinaryIO:
+        """The content, readable and seekable. Raises FileNotFoundError."""
+
+    def walk(self) -> Iterator[tuple[str, int]]:
+        """The digest and size of everything that it holds."""
+
+    def delete(self, sha256: str, untouched_since: datetime) -> bool:
+        """Delete unless it was kept anew after that time; whether it is gone."""
+
+
+# Archives
+
+
+@dataclass(frozen=True, slots=True)
+class Inspected:
+    """What a look into an archive found."""
+
+    metadata: CoreMetadata
+
+
+class Inspector(Protocol):
+    """Looks into wheels and sdists without unpacking them to disk."""
+
+    def inspect(self, file: BinaryIO, filename: Filename) -> Inspected:
+        """Check the archive and read its metadata.
+
+        Raises InvalidRequest with every fault that was found, within bounds of time, members
+        and bytes; the field of a fault is `content`, or the metadata field at fault.
+        """
+
+
+# Upstreams
+
+
+@dataclass(frozen=True, slots=True)
+class PageFetched:
+    """The upstream's page of a project: only files that can be served by name, each once."""
+
+    files: tuple[UpstreamFile, ...]
+    validators: Validators
+
+
+@dataclass(frozen=True, slots=True)
+class NotModified:
+    """The upstream confirmed what we have (304)."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoSuchProject:
+    """The upstream itself said 404 or 410."""
+
+
+PageAnswer = PageFetched | NotModified | NoSuchProject
+
+
+class FileTransfer(Protocol):
+    """The content of a file on its way. `size` in bytes, None where the upstream does not say."""
+
+    @property
+    def size(self) -> int | None: ...
+
+    def chunks(self) -> Iterator[bytes]:
+        """The content; raises UpstreamFailed or UpstreamTimeout when it breaks off."""
+
+
+class Upstream(Protocol):
+    """Asks Simple APIs, over the network. Never called while a unit of work is open.
+
+    All methods raise UpstreamFailed or UpstreamTimeout; only an answer that says so means that
+    something does not exist.
+    """
+
+    def project_page(self, base_url: str, project: ProjectName, known: Validators) -> PageAnswer:
+        """The page of a project, unless it is still what `known` stands for."""
+
+    def project_names(self, base_url: str) -> list[ProjectName]:
+        """All names that the upstream lists, valid ones only, each once."""
+
+    def fetch(self, url: str) -> AbstractContextManager[FileTransfer]:
+        """Begin to fetch a file. Raises NotFound where the upstream says 404 or 410."""
+
+
+# Passwords
+
+
+class PasswordHasher(Protocol):
+    """Slow on purpose; bounds how many hashes are computed at once."""
+
+    def hash(self, password: str) -> str:
+        """A new hash in PHC form."""
+
+    def verify(self, password_hash: str | None, password: str) -> bool:
+        """Whether it matches; with None it takes as long and says no."""
+
+
+# Plugins
+
+
+class Accounts(Protocol):
+    """What an authentication plugin may ask of us."""
+
+    def by_token(self, credentials: Credentials) -> Identity | None:
+        """Who holds the token; None if it is none of ours, expired, or another user's."""
+
+    def by_password(self, credentials: Credentials) -> Identity | None:
+        """Who has this name and password; None if nobody. As slow for unknown names."""
+
+
+class Authentication(Protocol):
+    """Asks the authentication plugins, the first answer wins."""
+
+    def authenticate(self, credentials: Credentials, accounts: Accounts) -> Identity | None:
+        """Who this is, or None where no plugin knows these credentials."""
+
+
+class Listener(Protocol):
+    """Somebody who is told of events; `name` is that of its durable cursor."""
+
+    @property
+    def name(self) -> str: ...
+
+    def tell(self, entry: JournalEntry) -> None:
+        """Take note. May be told the same twice after a crash."""

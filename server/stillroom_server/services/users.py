@@ -1,0 +1,172 @@
+"""Users: create, change, delete."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from stillroom_server.domain.errors import (
+    Conflict,
+    Fault,
+    Forbidden,
+    InvalidRequest,
+    NotFound,
+)
+from stillroom_server.domain.events import Event, EventKind
+from stillroom_server.domain.identity import Identity, User
+from stillroom_server.domain.indexes import Index
+from stillroom_server.domain.names import UserName
+
+from .accounts import MAX_SECRET, TOKEN_PREFIX
+from .ports import Clock, Database, PasswordHasher, Unit
+
+_TEXTS = ("email", "title", "description")
+# devpi's client sends the whole user back when it changes one field of it.
+_ECHOED = frozenset({"created", "modified", "username", "indexes"})
+
+
+class UserService:
+    """Accounts, as administrators and their owners see them."""
+
+    def __init__(
+        self, database: Database, hasher: PasswordHasher, clock: Clock, *, password_length: int
+    ) -> None:
+        self._database = database
+        self._hasher = hasher
+        self._clock = clock
+        self._password_length = password_length
+
+    def get(self, name: UserName) -> tuple[User, list[Index]]:
+        """A user and their indexes; raises NotFound."""
+        with self._database.reading() as unit:
+            return _existing(unit, name), unit.indexes.of_user(name)
+
+    def all(self) -> list[tuple[User, list[Index]]]:
+        """All users, each with their indexes."""
+        with self._database.reading() as unit:
+            users, indexes = unit.users.all(), unit.indexes.all()
+        return [(user, [i for i in indexes if i.name.user == user.name]) for user in users]
+
+    def create(self, identity: Identity, name: UserName, body: Mapping[str, object]) -> User:
+        """Create a user; raises InvalidRequest naming all faults, or Conflict.
+
+        `body` holds `password` and perhaps `email`, `title`, `description`, `custom_data`.
+        """
+        faults = self._faults(body)
+        if "password" not in body:
+            faults.append(Fault("password", "it is missing; a user needs one to log in"))
+        if faults:
+            raise InvalidRequest(faults)
+        with self._database.reading() as unit:
+            if unit.users.get(name) is not None:
+                raise Conflict(f"User {name} exists already.")
+        password_hash = self._hasher.hash(str(body["password"]))
+        user = User(id=0, name=name, password_hash=password_hash, created=self._clock())
+        user = _with_fields(user, body)
+        with self._database.writing() as unit:
+            user = unit.users.add(user)
+            unit.journal.record(Event(EventKind.USER_CREATED, identity.user, user=name))
+        return user
+
+    def change(self, identity: Identity, name: UserName, body: Mapping[str, object]) -> User:
+        """Change some fields; an empty text deletes one. A new password ends all tokens."""
+        changes = {key: value for key, value in body.items() if key not in _ECHOED}
+        faults = self._faults(changes)
+        if faults:
+            raise InvalidRequest(faults)
+        password = changes.get("password")
+        password_hash = None if password is None else self._hasher.hash(str(password))
+        with self._database.writing() as unit:
+            before = _existing(unit, name)
+            after = _with_fields(before, changes)
+            if password_hash is not None:
+                after = replace(after, password_hash=password_hash)
+                unit.tokens.delete_all(name)
+            if after != before:
+                after = replace(after, modified=self._clock())
+                unit.users.change(after)
+                event = Event(EventKind.USER_CHANGED, identity.user, user=name)
+                unit.journal.record(replace(event, details={"fields": sorted(changes)}))
+        return after
+
+    def delete(self, identity: Identity, name: UserName) -> None:
+        """Delete a user with their indexes.
+
+        Raises Forbidden if one of them is not volatile, Conflict if another user's index
+        inherits from one of them.
+        """
+        with self._database.writing() as unit:
+            user = _existing(unit, name)
+            indexes = unit.indexes.of_user(name)
+            for index in indexes:
+                if not index.volatile:
+                    raise Forbidden(
+                        f"User {name} has the non-volatile index {index.name}; set volatile=true "
+                        "on it first."
+                    )
+            _delete_indexes(unit, indexes)
+            unit.users.delete(user)
+            unit.journal.record(Event(EventKind.USER_DELETED, identity.user, user=name))
+            for index in indexes:
+                unit.journal.record(
+                    Event(EventKind.INDEX_DELETED, identity.user, index=index.name)
+                )
+
+    def _faults(self, body: Mapping[str, object]) -> list[Fault]:
+        faults = [
+            Fault(
+                key, "unknown field; a user has password, email, title, description, custom_data"
+            )
+            for key in body
+            if key not in {"password", "custom_data", *_TEXTS}
+        ]
+        for key in _TEXTS:
+            value = body.get(key)
+            if not (value is None or (isinstance(value, str) and len(value) <= 10_000)):
+                faults.append(Fault(key, "it must be text of up to 10,000 characters"))
+        if "password" in body:
+            faults.extend(self._password_faults(body["password"]))
+        return faults
+
+    def _password_faults(self, password: object) -> list[Fault]:
+        if not isinstance(password, str) or len(password) < self._password_length:
+            rule = f"use text of at least {self._password_length} characters"
+        elif len(password.encode(errors="surrogatepass")) > MAX_SECRET:
+            rule = f"use at most {MAX_SECRET} bytes"
+        elif password.startswith(TOKEN_PREFIX):
+            rule = f"it must not begin with {TOKEN_PREFIX}, which marks a token"
+        else:
+            return []
+        return [Fault("password", rule)]
+
+
+def _existing(unit: Unit, name: UserName) -> User:
+    user = unit.users.get(name)
+    if user is None:
+        raise NotFound(f"There is no user {name}.")
+    return user
+
+
+def _with_fields(user: User, body: Mapping[str, object]) -> User:
+    def text(key: str, current: str | None) -> str | None:
+        return str(body[key] or "") or None if key in body else current
+
+    custom = body.get("custom_data", user.custom_data)
+    return replace(
+        user,
+        email=text("email", user.email),
+        title=text("title", user.title),
+        description=text("description", user.description),
+        custom_data=custom if isinstance(custom, Mapping) else None,
+    )
+
+
+def _delete_indexes(unit: Unit, indexes: list[Index]) -> None:
+    """Heirs first, so that no index ever inherits from one that is gone."""
+    remaining = {index.name: index for index in indexes}
+    while remaining:
+        free = [name for name in remaining if not unit.indexes.heirs(name)]
+        if not free:
+            name = min(remaining)
+            heirs = ", ".join(map(str, unit.indexes.heirs(name)))
+            raise Conflict(f"Index {name} cannot be deleted: {heirs} inherits from it.")
+        for name in free:
+            unit.indexes.delete(remaining.pop(name))

@@ -1,0 +1,1 @@
+"""HTTP: routes, views, and how pages are served."""

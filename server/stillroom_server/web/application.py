@@ -1,0 +1,45 @@
+"""The WSGI application of one server."""
+
+from typing import TYPE_CHECKING, Any
+
+from pyramid.config import Configurator
+from pyramid.events import NewResponse
+
+from .gate import PageGate
+from .page_cache import PageCache
+from .proxy import OutsideUrl
+from .security import DeclaredPermissions
+from .services import Services, WebSettings
+from .simple import SimplePages
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+NOBODY_MAY = "declared by no route"
+"""The permission of a view that declares none; the policy refuses what is no `Permission`."""
+
+
+def make_application(services: Services, settings: WebSettings) -> "WSGIApplication":
+    """Put the routes, the policy, the gate and the proxy middleware together."""
+    pages = SimplePages(services.database, services.pages, PageCache(settings.page_cache_bytes))
+    config = Configurator(settings={})
+    config.registry.stillroom_services = services
+    config.registry.stillroom_web = settings
+    config.registry.stillroom_pages = pages
+    config.set_security_policy(DeclaredPermissions(services))
+    config.set_default_permission(NOBODY_MAY)
+    config.add_subscriber(_mark, NewResponse)
+    config.include(".errors")
+    config.include(".routes")
+    application: Any = config.make_wsgi_app()
+    gate = PageGate(application, services, pages)
+    return OutsideUrl(
+        gate,
+        outside_url=settings.outside_url,
+        trusted_proxies=settings.trusted_proxies,
+    )
+
+
+def _mark(event: NewResponse) -> None:
+    """Every answer, errors too, says which API it speaks: devpi's clients insist on it."""
+    event.response.headers["X-DEVPI-API-VERSION"] = "2"

@@ -1,0 +1,161 @@
+"""The one table that turns domain errors into HTTP, and how an error is told.
+
+What people see differs by client: twine, flit and pip show the reason phrase, uv a JSON body of
+exactly `application/json` with a `code`, devpi's client the `message` of a JSON body. So the
+sentence is in all three places.
+"""
+
+import logging
+
+import orjson
+from pyramid.config import Configurator
+from pyramid.exceptions import PredicateMismatch, URLDecodeError
+from pyramid.httpexceptions import HTTPNotFound
+from pyramid.request import Request
+from pyramid.response import Response
+
+from stillroom_server.domain.errors import (
+    Conflict,
+    Forbidden,
+    Gone,
+    InvalidRequest,
+    NotAcceptable,
+    NotAuthenticated,
+    NotFound,
+    StillroomError,
+    StorageBusy,
+    StorageFull,
+    TooLarge,
+    Trouble,
+    UpstreamFailed,
+    UpstreamTimeout,
+)
+from stillroom_server.services.access import REFUSED
+
+from .identity import identify
+from .negotiation import accepts_json
+from .security import services_of
+
+log = logging.getLogger(__name__)
+
+STATUS: dict[type[StillroomError], int] = {
+    InvalidRequest: 400,
+    NotAuthenticated: 401,
+    Forbidden: 403,
+    NotFound: 404,
+    NotAcceptable: 406,
+    Conflict: 409,
+    Gone: 410,
+    TooLarge: 413,
+    UpstreamFailed: 502,
+    StorageBusy: 503,
+    UpstreamTimeout: 504,
+    StorageFull: 507,
+}
+
+TITLES = {
+    400: "Bad Request",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    406: "Not Acceptable",
+    409: "Conflict",
+    410: "Gone",
+    413: "Content Too Large",
+    500: "Internal Server Error",
+    502: "Bad Gateway",
+    503: "Service Unavailable",
+    504: "Gateway Timeout",
+    507: "Insufficient Storage",
+}
+
+MAX_REASON = 400
+"""Characters of a reason phrase; some clients and proxies cut or refuse longer status lines."""
+
+
+def error_response(request: Request, error: StillroomError) -> Response:
+    """A domain error as an HTTP answer."""
+    status = _status(error)
+    if status == 401 and _is_index_question(request):
+        # devpi's client asks this before it logs in, and gives up on a 401.
+        status = 403
+    response = told(request, status, error.message)
+    if isinstance(error, InvalidRequest) and accepts_json(request):
+        faults = [{"field": fault.field, "rule": fault.rule} for fault in error.faults]
+        response.body = orjson.dumps({**orjson.loads(response.body), "faults": faults})
+    if isinstance(error, Trouble):
+        response.headers["Retry-After"] = str(error.retry_after)
+    if status == 401:
+        response.headers["WWW-Authenticate"] = 'Basic realm="stillroom", charset="UTF-8"'
+    return response
+
+
+def _status(error: StillroomError) -> int:
+    """The status of the nearest class in the table; 500 for what no request should meet."""
+    return next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
+
+
+def told(request: Request, status: int, message: str) -> Response:
+    """An error with one sentence, in the form that the client will show."""
+    title = TITLES[status]
+    response = Response()
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["Vary"] = "Accept"
+    if accepts_json(request):
+        response.status = f"{status} {title}"
+        response.content_type = "application/json"
+        body = {"message": message, "code": f"{status} {title}", "title": title}
+        response.body = orjson.dumps(body)
+    else:
+        response.status = f"{status} {reason_phrase(message)}"
+        response.content_type = "text/plain"
+        response.charset = "utf-8"
+        response.text = message + "\n"
+    return response
+
+
+def reason_phrase(message: str) -> str:
+    """A message as one line of printable ASCII (RFC 9112), so that nothing can be injected."""
+    ascii_only = message.encode("ascii", "replace").decode("ascii")
+    printable = "".join(char if " " <= char <= "~" else " " for char in ascii_only)
+    line = " ".join(printable.split())
+    return line if len(line) <= MAX_REASON else line[: MAX_REASON - 3] + "..."
+
+
+def _is_index_question(request: Request) -> bool:
+    route = request.matched_route
+    is_asked = route is not None and route.name == "index" and request.method in {"GET", "HEAD"}
+    return is_asked and "HTTP_AUTHORIZATION" not in request.environ
+
+
+def _on_stillroom_error(error: StillroomError, request: Request) -> Response:
+    if isinstance(error, Trouble):
+        log.warning("%s %s: %s", request.method, request.environ.get("PATH_INFO"), error)
+    return error_response(request, error)
+
+
+def _on_not_found(error: HTTPNotFound, request: Request) -> Response:
+    """No route, or no view for the method; strangers learn neither."""
+    if identify(services_of(request), request.environ).is_anonymous:
+        return error_response(request, NotAuthenticated(REFUSED))
+    if isinstance(error, PredicateMismatch):
+        return told(request, 405, f"{request.method} is not possible here.")
+    return error_response(request, NotFound("There is nothing at this address."))
+
+
+def _on_bad_url(_error: URLDecodeError, request: Request) -> Response:
+    return told(request, 400, "url: the path or query is not UTF-8.")
+
+
+def _on_bug(error: Exception, request: Request) -> Response:
+    log.error("%s %s", request.method, request.environ.get("PATH_INFO"), exc_info=error)
+    return told(request, 500, "Something went wrong here; the server's log says what.")
+
+
+def includeme(config: Configurator) -> None:
+    """Register the views of errors."""
+    config.add_exception_view(_on_stillroom_error, context=StillroomError)
+    config.add_exception_view(_on_bad_url, context=URLDecodeError)
+    config.add_exception_view(_on_bug, context=Exception)
+    config.add_notfound_view(_on_not_found)

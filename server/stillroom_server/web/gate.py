@@ -1,0 +1,79 @@
+"""In front of Pyramid: answers for pages that are in memory, with the same rules in less time.
+
+The gate decides nothing of its own. It asks the same identity, the same verdict and the same
+cache as the views do; whatever is not a plain hit goes on to Pyramid, which answers in full.
+"""
+
+import re
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from stillroom_server.domain.access import Permission
+from stillroom_server.domain.errors import StillroomError
+from stillroom_server.domain.names import ProjectName, project_name
+
+from .identity import identify
+from .negotiation import simple_type
+from .services import Services
+from .simple import SimplePages, answer, key_of
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication
+
+_PAGE = re.compile(r"/([^/+][^/]*)/([^/+][^/]*)/\+?simple/([^/]+)/")
+STATUS_LINES = {200: "200 OK", 304: "304 Not Modified"}
+
+
+class PageGate:
+    """A WSGI middleware for `/{user}/{index}/simple/{project}/`."""
+
+    def __init__(
+        self, application: "WSGIApplication", services: Services, pages: SimplePages
+    ) -> None:
+        self._application = application
+        self._services = services
+        self._pages = pages
+
+    def __call__(
+        self, environ: dict[str, Any], start_response: "StartResponse"
+    ) -> Iterable[bytes]:
+        """Answer a hit, or pass the request on."""
+        if environ["REQUEST_METHOD"] in {"GET", "HEAD"} and not environ.get("QUERY_STRING"):
+            match = _PAGE.fullmatch(environ["PATH_INFO"])
+            if match is not None:
+                body = self._hit(environ, start_response, *match.groups())
+                if body is not None:
+                    return body
+        return self._application(environ, start_response)
+
+    def _hit(
+        self,
+        environ: dict[str, Any],
+        start_response: "StartResponse",
+        user: str,
+        index: str,
+        project: str,
+    ) -> list[bytes] | None:
+        media_type = simple_type(environ.get("HTTP_ACCEPT"))
+        if media_type is None or not _is_normalised(project):
+            return None
+        try:
+            identity = identify(self._services, environ)
+            lineage = self._services.access.check_index(identity, Permission.READ, user, index)
+            key = key_of(lineage, ProjectName(project), media_type)
+            page = self._pages.cached(lineage, key)
+        except StillroomError:
+            return None
+        if page is None:
+            return None
+        found = answer(page, media_type, environ)
+        headers = [("X-DEVPI-API-VERSION", "2"), *found.headers]
+        start_response(STATUS_LINES[found.status], headers)
+        return [b"" if environ["REQUEST_METHOD"] == "HEAD" else found.body]
+
+
+def _is_normalised(project: str) -> bool:
+    try:
+        return project_name(project) == project
+    except StillroomError:
+        return False

@@ -1,0 +1,196 @@
+"""Every address of the server, with the permission that it asks for.
+
+A route that is not in this table does not exist, and a view without a permission cannot be
+written here: the table is also what the permission matrix of the tests and the reference page
+are made from.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pyramid.config import Configurator
+from pyramid.request import Request
+from pyramid.response import Response
+
+from stillroom_server.domain.access import Permission
+
+from .negotiation import JSON
+from .views import files, indexes, projects, server, simple, tokens, uploads, users
+
+NAME = "[^/+][^/]*"
+"""A user, index or project: never begins with `+`, which marks our own words."""
+SLASH = "{slash:/?}"
+"""With or without a slash at the end: never redirected, because that turns a DELETE into a GET."""
+
+GET = ("GET", "HEAD")
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What answers a method at a route, and the permission that it needs."""
+
+    methods: tuple[str, ...]
+    permission: Permission
+    view: Callable[[Request], Response]
+    content_type: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """An address, and what answers there.
+
+    `simple` marks the addresses of pages under the name `simple`, which a project of that name
+    keeps for its JSON view.
+    """
+
+    name: str
+    pattern: str
+    views: tuple[View, ...]
+    simple: bool = False
+
+
+_U = f"/{{user:{NAME}}}"
+_I = f"{_U}/{{index:{NAME}}}"
+_P = f"{_I}/{{project:{NAME}}}"
+
+_UPLOAD = View(("POST",), Permission.UPLOAD, uploads.upload)
+
+ROUTES = (
+    Route("start", "/", (View(GET, Permission.OPEN, server.start),)),
+    Route("api", "/+api", (View(GET, Permission.OPEN, server.discovery),)),
+    Route("login", "/+login", (View(("POST",), Permission.OPEN, server.login),)),
+    Route("status", "/+status", (View(GET, Permission.OPEN, server.status),)),
+    Route("live", "/+live", (View(GET, Permission.OPEN, server.live),)),
+    Route("ready", "/+ready", (View(GET, Permission.OPEN, server.ready),)),
+    Route("user_api", f"{_U}/+api", (View(GET, Permission.OPEN, server.discovery),)),
+    Route("index_api", f"{_I}/+api", (View(GET, Permission.OPEN, server.discovery),)),
+    Route(
+        "tokens",
+        f"{_U}/+tokens{SLASH}",
+        (
+            View(GET, Permission.TOKENS, tokens.list_tokens),
+            View(("POST",), Permission.TOKENS, tokens.create),
+        ),
+    ),
+    Route(
+        "token",
+        f"{_U}/+tokens/{{token}}",
+        (View(("DELETE",), Permission.TOKENS, tokens.revoke),),
+    ),
+    Route(
+        "user",
+        f"{_U}{SLASH}",
+        (
+            View(GET, Permission.USERS_READ, users.show),
+            View(("PUT",), Permission.USER_CREATE, users.create),
+            View(("PATCH",), Permission.USER_MODIFY, users.change),
+            View(("DELETE",), Permission.USER_DELETE, users.delete),
+        ),
+    ),
+    Route(
+        "simple_list",
+        f"{_I}/{{form:\\+?simple}}{SLASH}",
+        (View(GET, Permission.READ, simple.list_page), _UPLOAD),
+        simple=True,
+    ),
+    Route(
+        "simple_project",
+        f"{_I}/{{form:\\+?simple}}/{{project:[^/]+}}{SLASH}",
+        (View(GET, Permission.READ, simple.project_page),),
+        simple=True,
+    ),
+    Route(
+        "file",
+        f"{_I}/+f/{{project}}/{{digest}}/{{filename}}",
+        (
+            View(GET, Permission.READ, files.send),
+            View(("DELETE",), Permission.REMOVE, files.delete),
+        ),
+    ),
+    Route(
+        "index",
+        f"{_I}{SLASH}",
+        (
+            View(GET, Permission.READ, indexes.show),
+            View(("PUT",), Permission.INDEX_CREATE, indexes.create),
+            View(("PATCH",), Permission.INDEX_MODIFY, indexes.change),
+            View(("DELETE",), Permission.INDEX_DELETE, indexes.delete),
+            View(("POST", "PUSH"), Permission.READ, projects.push, content_type=JSON),
+            _UPLOAD,
+        ),
+    ),
+    Route(
+        "project",
+        f"{_P}{SLASH}",
+        (
+            View(GET, Permission.READ, projects.show_project),
+            View(("DELETE",), Permission.REMOVE, projects.delete_project),
+        ),
+    ),
+    Route(
+        "release",
+        f"{_P}/{{version:[^/]+}}{SLASH}",
+        (
+            View(GET, Permission.READ, projects.show_release),
+            View(("PATCH",), Permission.REMOVE, projects.yank),
+            View(("DELETE",), Permission.REMOVE, projects.delete_release),
+        ),
+    ),
+)
+
+
+class _SendsType:
+    """A view predicate: the request has a body of this content type."""
+
+    def __init__(self, value: str, _config: Configurator) -> None:
+        self._value = value
+
+    def text(self) -> str:
+        return f"sends {self._value}"
+
+    phash = text
+
+    def __call__(self, _context: object, request: Request) -> bool:
+        return bool(request.content_type == self._value)
+
+
+class _IsSimplePage:
+    """A route predicate: the Simple page is meant, not the project that is called `simple`."""
+
+    def __init__(self, value: object, _config: Configurator) -> None:
+        self._value = value
+
+    def text(self) -> str:
+        return "is a Simple page"
+
+    phash = text
+
+    def __call__(self, info: dict[str, dict[str, str]], request: Request) -> bool:
+        if info["match"]["form"] != "simple":
+            return True
+        if request.method == "POST":
+            return True
+        accept = request.environ.get("HTTP_ACCEPT", "").strip().lower()
+        return request.method in GET and accept != JSON
+
+
+def includeme(config: Configurator) -> None:
+    """Register the table with Pyramid."""
+    config.add_view_predicate("sends_type", _SendsType)
+    config.add_route_predicate("is_simple_page", _IsSimplePage)
+    for route in ROUTES:
+        predicates = {"is_simple_page": True} if route.simple else {}
+        config.add_route(route.name, route.pattern, **predicates)
+        for view in route.views:
+            _add_view(config, route, view)
+
+
+def _add_view(config: Configurator, route: Route, view: View) -> None:
+    predicates = {} if view.content_type is None else {"sends_type": view.content_type}
+    config.add_view(
+        view.view,
+        route_name=route.name,
+        request_method=view.methods,
+        permission=view.permission.value,
+        **predicates,
+    )

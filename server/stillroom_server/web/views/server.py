@@ -1,0 +1,120 @@
+"""What concerns the whole server: discovery, login, health, the start page."""
+
+import platform
+
+from pyramid.request import Request
+from pyramid.response import Response
+
+from stillroom_server.domain.access import Permission
+from stillroom_server.domain.errors import InvalidRequest, NotFound
+from stillroom_server.domain.identity import Identity
+from stillroom_server.domain.indexes import Index
+from stillroom_server.domain.lineage import Lineage
+from stillroom_server.domain.names import IndexName
+from stillroom_server.web.answers import json_response, result
+from stillroom_server.web.bodies import read_object
+from stillroom_server.web.negotiation import wants_html
+from stillroom_server.web.security import identity_of, services_of
+from stillroom_server.web.start_page import start_page
+
+from .users import shown_user
+
+FEATURES = ("push-no-docs", "server-keyvalue-parsing", "stillroom-tokens", "stillroom-yank")
+"""What clients may rely on beyond devpi's oldest API."""
+
+
+def discovery(request: Request) -> Response:
+    """`+api`: where to log in, who asks, and the addresses of an index."""
+    identity = identity_of(request)
+    user, index = request.matchdict.get("user"), request.matchdict.get("index")
+    root = request.application_url
+    groups = sorted(identity.groups)
+    answer: dict[str, object] = {
+        "login": f"{root}/+login",
+        "authstatus": ["noauth" if identity.user is None else "ok", identity.user or "", groups],
+        "features": FEATURES,
+    }
+    if user and index:
+        address = f"{root}/{user}/{index}"
+        answer |= {"index": address, "simpleindex": f"{address}/+simple/"}
+        if _takes_uploads(request, identity, user, index):
+            answer["pypisubmit"] = f"{address}/"
+    return result("apiconfig", answer)
+
+
+def _takes_uploads(request: Request, identity: Identity, user: str, index: str) -> bool:
+    """Strangers get the same answer for every name; who is logged in learns what is missing."""
+    access = services_of(request).access
+    try:
+        lineage = access.lineage(IndexName.checked(user, index))
+    except (NotFound, InvalidRequest):
+        if identity.is_anonymous:
+            return True
+        raise NotFound(f"There is no index {user}/{index}.") from None
+    open_to_all = bool(access.verdict(identity, Permission.READ, lineage))
+    return not (lineage.asked.has_upstream and (open_to_all or not identity.is_anonymous))
+
+
+def login(request: Request) -> Response:
+    """Exchange a user's name and password for a token."""
+    body = read_object(request)
+    user, password = body.get("user"), body.get("password")
+    if not isinstance(user, str) or not isinstance(password, str):
+        raise InvalidRequest.one("body", "login needs the texts `user` and `password`")
+    issued = services_of(request).tokens.login(user, password)
+    answer = {
+        "password": issued.secret,
+        "expiration": issued.seconds,
+        "token_id": issued.token.id,
+    }
+    return result("proxyauth", answer, message="login successful")
+
+
+def status(request: Request) -> Response:
+    """What runs here, and at which serial it is."""
+    services = services_of(request)
+    answer = {
+        "versioninfo": {"stillroom-server": request.registry.stillroom_web.version},
+        "python": platform.python_version(),
+        "role": "STANDALONE",
+        "serial": services.database.serial(),
+    }
+    return result("status", answer)
+
+
+def live(_request: Request) -> Response:
+    """The process answers; asks nobody else."""
+    return json_response({"status": "live"})
+
+
+def ready(request: Request) -> Response:
+    """The database answers; 503 where it does not."""
+    return json_response({"status": "ready", "serial": services_of(request).database.serial()})
+
+
+def start(request: Request) -> Response:
+    """For browsers the start page, for clients all users with their indexes."""
+    identity = identity_of(request)
+    services = services_of(request)
+    users = services.users.all()
+    readable = {
+        index.name
+        for _user, indexes in users
+        for index in indexes
+        if services.access.verdict(identity, Permission.READ, _lineage(request, index))
+    }
+    if wants_html(request):
+        names = [i.name for _user, indexes in users for i in indexes if i.name in readable]
+        return start_page(request, identity, names)
+    if identity.is_anonymous:
+        users = [
+            (user, [i for i in indexes if i.name in readable])
+            for user, indexes in users
+            if any(i.name in readable for i in indexes)
+        ]
+    shown = {user.name: shown_user(identity, user, indexes, readable) for user, indexes in users}
+    return result("list:userconfig", shown)
+
+
+def _lineage(request: Request, index: Index) -> Lineage:
+    return services_of(request).access.lineage(index.name)
