@@ -43,8 +43,11 @@ docs: $(VENV)/dev.done  ## build the documentation; stale reference pages are an
 reference: $(VENV)/dev.done  ## write the reference pages anew from the code
 	$(BIN)/python docs/reference.py
 
+# legacy-cgi is what WebOb needs from Python 3.13 on; an older Python does not have it installed.
 constraints: $(VENV)/dev.done  ## pin what is installed now
-	$(BIN)/pip freeze --exclude-editable | LC_ALL=C sort -f > constraints.txt
+	{ $(BIN)/pip freeze --all --exclude pip --exclude-editable; grep '^legacy-cgi' constraints.txt; } \
+		| LC_ALL=C sort -fu > constraints.new
+	mv constraints.new constraints.txt
 
 clean:  ## remove the environment and what the tools left
 	rm -rf $(VENV) docs/_build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -57,12 +57,13 @@ class Server:
     services: Services
     events: EventTeller
     sweep: Sweep
-    database: SqlDatabase
+    parts: "Adapters"
 
     def close(self) -> None:
-        """End the background work and let go of the database."""
+        """End the background work, and let go of the database and of upstreams."""
         self.events.stop()
-        self.database.close()
+        self.parts.upstream.close()
+        self.parts.database.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,7 @@ class Adapters:
 
 def adapters(settings: Settings, extra_plugins: Mapping[str, object] | None = None) -> Adapters:
     """The real ones. The database must be migrated and the blob store created."""
+    from stillroom_server.archives.bounds import ArchiveLimits
     from stillroom_server.archives.inspector import ArchiveInspector
     from stillroom_server.upstream.client import HttpUpstream, Limits
 
@@ -89,7 +91,7 @@ def adapters(settings: Settings, extra_plugins: Mapping[str, object] | None = No
         upstream=HttpUpstream(
             user_agent=f"stillroom/{version()}", limits=Limits(page=settings.upstream_seconds)
         ),
-        inspector=ArchiveInspector(),
+        inspector=ArchiveInspector(ArchiveLimits()),
         hasher=Argon2Hasher(settings.password_hashes_at_once),
         plugins=plugins,
     )
@@ -109,7 +111,7 @@ def assemble(settings: Settings, parts: Adapters) -> Server:
         services=services,
         events=EventTeller(parts.database, parts.plugins.listeners()),
         sweep=sweep,
-        database=parts.database,
+        parts=parts,
     )
 
 

@@ -26,7 +26,9 @@ class SettingsError(StillroomError):
 
 
 def _declare(default: Any, help_text: str, *, secret: bool = False) -> Any:
-    return dataclasses.field(default=default, metadata={"help": help_text, "secret": secret})
+    return dataclasses.field(
+        default=default, repr=not secret, metadata={"help": help_text, "secret": secret}
+    )
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class Settings:
     data: Path = _declare(Path("stillroom-data"), "The data folder: database, files, lock.")
     host: str = _declare("127.0.0.1", "The address to listen on; 0.0.0.0 for all.")
     port: int = _declare(3141, "The port to listen on.")
-    threads: int = _declare(32, "How many requests are worked on at once.")
+    threads: int = _declare(50, "How many requests are worked on at once.")
     shutdown_seconds: int = _declare(
         30, "How long running requests may take to end after SIGTERM, in seconds."
     )
@@ -203,7 +205,8 @@ def load(
         try:
             values[setting.name] = setting.read(raw)
         except ValueError as error:
-            faults.append(f"{setting.name} ({source}): {error}, not {raw!r}")
+            shown = "" if setting.secret else f", not {raw!r}"
+            faults.append(f"{setting.name} ({source}): {error}{shown}")
     if faults:
         raise SettingsError("; ".join(faults))
     return LoadedSettings(Settings(**values), sources)

@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 
 from stillroom_server.builtin.stage import RESERVED, TITLE
-from stillroom_server.domain.options import check_upstream_url
-from stillroom_server.plugin.api import IndexType, Option, hookimpl
+from stillroom_server.plugin.api import IndexType, Option, check_upstream_url, hookimpl
 
 OPTIONS = (
     Option(

@@ -1,12 +1,17 @@
 """Authentication by password, with argon2id (RFC 9106)."""
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from stillroom_server.plugin.api import Accounts, Credentials, Identity, hookimpl
+from stillroom_server.plugin.api import Accounts, Credentials, Identity, Overloaded, hookimpl
 
 if TYPE_CHECKING:
     from argon2 import PasswordHasher
+
+WAITING = 8
+"""How many may be at it or wait, for each hash that is computed at once."""
 
 
 @hookimpl(trylast=True)
@@ -19,37 +24,47 @@ class Argon2Hasher:
     """Hashes passwords with argon2id, at most `parallel` at once (the port `PasswordHasher`).
 
     One hash takes 64 MiB and a good part of a second: without the bound, a burst of logins
-    would take all memory and every core.
+    would take all memory and every core. A few more may wait for their turn; beyond those,
+    Overloaded is raised at once, because whoever waits holds one of the server's threads.
     """
 
     def __init__(self, parallel: int = 2) -> None:
         self._slots = threading.BoundedSemaphore(parallel)
-        self._lock = threading.Lock()
+        self._places = threading.BoundedSemaphore(parallel * WAITING)
         self._hasher: PasswordHasher | None = None
         self._nobody: str | None = None
 
     def hash(self, password: str) -> str:
         """A new hash in PHC form."""
-        with self._slots:
+        with self._turn():
             return self._library().hash(password)
 
     def verify(self, password_hash: str | None, password: str) -> bool:
         """Whether it matches; with None it takes as long and says no."""
         from argon2.exceptions import InvalidHashError, VerificationError
 
-        wanted = password_hash if password_hash is not None else self._hash_of_nobody()
-        with self._slots:
+        with self._turn():
+            wanted = password_hash if password_hash is not None else self._hash_of_nobody()
             try:
                 self._library().verify(wanted, password)
             except (VerificationError, InvalidHashError):
                 return False
         return password_hash is not None
 
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        if not self._places.acquire(blocking=False):
+            raise Overloaded("Too many passwords are being checked; try again in a moment.")
+        try:
+            with self._slots:
+                yield
+        finally:
+            self._places.release()
+
     def _hash_of_nobody(self) -> str:
-        with self._lock:
-            if self._nobody is None:
-                self._nobody = self._library().hash("the password of nobody")
-            return self._nobody
+        if self._nobody is None:
+            self._nobody = self._library().hash("the password of nobody")
+        return self._nobody
 
     def _library(self) -> "PasswordHasher":
         # argon2 is imported late: an index that is read with tokens alone never needs it.

@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 
-from stillroom_server.domain.options import (
+from stillroom_server.plugin.api import (
+    IndexType,
+    Option,
     check_base,
     check_pattern,
     check_principal,
     check_project_or_all,
+    hookimpl,
 )
-from stillroom_server.plugin.api import IndexType, Option, hookimpl
 
 RESERVED = Option(
     "reserved",

@@ -67,5 +67,6 @@ def _configure_logging(loaded: LoadedSettings) -> None:
             f"log_level ({loaded.sources['log_level']}): use debug, info, warning or error"
         )
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    # Each request to an upstream, by httpx, would drown everything else.
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    # Each request to an upstream, and each step of a migration, would drown everything else.
+    for name in ("httpx", "alembic"):
+        logging.getLogger(name).setLevel(logging.WARNING)

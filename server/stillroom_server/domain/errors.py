@@ -13,7 +13,8 @@
      └── Trouble                 ours or the upstream's; worth another try later
           ├── UpstreamFailed     the upstream cannot be reached or answers nonsense
           ├── UpstreamTimeout    the upstream does not answer in time
-          ├── StorageBusy        the database or the store cannot be used now
+          ├── Overloaded         too much of this is asked for at the same time
+      ├── StorageBusy        the database or the store cannot be used now
           └── StorageFull        no room left
 
 Services raise these; `web/errors.py` has the one table that turns them into HTTP. A message is
@@ -107,6 +108,10 @@ class UpstreamFailed(Trouble):
 
 class UpstreamTimeout(Trouble):
     """The upstream did not answer in time."""
+
+
+class Overloaded(Trouble):
+    """Too much of this is asked for at the same time."""
 
 
 class StorageBusy(Trouble):

@@ -96,7 +96,7 @@ class Identity:
 
     @property
     def is_root(self) -> bool:
-        """Whether this is the administrator, with no limit by a token's indexes or scope."""
+        """Whether this is the administrator; a token's limits are another question."""
         return self.user == ROOT
 
     @property

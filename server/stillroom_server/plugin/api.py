@@ -10,6 +10,7 @@ from stillroom_server.domain.errors import (
     Forbidden,
     InvalidRequest,
     NotAuthenticated,
+    Overloaded,
     Refusal,
     Trouble,
 )
@@ -17,7 +18,14 @@ from stillroom_server.domain.events import Event, EventKind, JournalEntry
 from stillroom_server.domain.identity import Credentials, Identity, Scope, TokenLimits
 from stillroom_server.domain.indexes import IndexType
 from stillroom_server.domain.names import IndexName, UserName, user_name
-from stillroom_server.domain.options import Option
+from stillroom_server.domain.options import (
+    Option,
+    check_base,
+    check_pattern,
+    check_principal,
+    check_project_or_all,
+    check_upstream_url,
+)
 from stillroom_server.services.ports import Accounts, BlobStore, BlobWriter
 
 from .specs import PROJECT
@@ -54,11 +62,17 @@ __all__ = [
     "JournalEntry",
     "NotAuthenticated",
     "Option",
+    "Overloaded",
     "Refusal",
     "Scope",
     "TokenLimits",
     "Trouble",
     "UserName",
+    "check_base",
+    "check_pattern",
+    "check_principal",
+    "check_project_or_all",
+    "check_upstream_url",
     "hookimpl",
     "user_name",
 ]

@@ -175,44 +175,51 @@ class Downloads:
     def _run(self, key: tuple[IndexName, str, str], wanted: Wanted, download: Download) -> None:
         try:
             with self._slots:
-                self._fetch(wanted, download)
-        except StillroomError as error:
-            log.warning("%s: %s was not fetched: %s", wanted.index.name, wanted.filename, error)
-            download.failed(error)
-        except BaseException:  # nobody else would wake those who wait for this download
-            download.failed(UpstreamFailed(f"Fetching {wanted.filename} failed."))
-            raise
+                self._receive(wanted, download)
         finally:
             with self._lock:
                 del self._running[key]
 
-    def _fetch(self, wanted: Wanted, download: Download) -> None:
+    def _receive(self, wanted: Wanted, download: Download) -> None:
         with self._store.receive() as writer:
-            checks = {name: hashlib.new(name) for name, _digest in wanted.hashes}
-            size = 0
-            with self._upstream.fetch(wanted.url) as transfer:
-                _check_size(wanted, transfer.size)
-                download.started(writer, transfer.size)
-                for chunk in transfer.chunks():
-                    writer.write(chunk)
-                    for check in checks.values():
-                        check.update(chunk)
-                    size += len(chunk)
-                    if wanted.size is not None and size > wanted.size:
-                        break
-                    download.received(len(chunk))
-            _check_size(wanted, size)
-            for name, digest in wanted.hashes:
-                if checks[name].hexdigest() != digest.lower():
-                    raise UpstreamFailed(
-                        f"The upstream sent {wanted.filename} with another {name} than it lists; "
-                        "it was not kept."
-                    )
-            sha256 = writer.keep()
-            kept = KeptFile(wanted.filename, sha256, size, self._clock())
-            with self._database.writing() as unit:
-                unit.mirror_pages.keep(wanted.index, wanted.project, kept)
-            download.finished(sha256)
+            # Followers must know of a failure before the writer that they read from is closed.
+            try:
+                self._fetch(wanted, download, writer)
+            except StillroomError as error:
+                log.warning(
+                    "%s: %s was not fetched: %s", wanted.index.name, wanted.filename, error
+                )
+                download.failed(error)
+            except BaseException:
+                download.failed(UpstreamFailed(f"Fetching {wanted.filename} failed."))
+                raise
+
+    def _fetch(self, wanted: Wanted, download: Download, writer: BlobWriter) -> None:
+        checks = {name: hashlib.new(name) for name, _digest in wanted.hashes}
+        size = 0
+        with self._upstream.fetch(wanted.url) as transfer:
+            _check_size(wanted, transfer.size)
+            download.started(writer, transfer.size)
+            for chunk in transfer.chunks():
+                writer.write(chunk)
+                for check in checks.values():
+                    check.update(chunk)
+                size += len(chunk)
+                if wanted.size is not None and size > wanted.size:
+                    break
+                download.received(len(chunk))
+        _check_size(wanted, size)
+        for name, digest in wanted.hashes:
+            if checks[name].hexdigest() != digest.lower():
+                raise UpstreamFailed(
+                    f"The upstream sent {wanted.filename} with another {name} than it lists; "
+                    "it was not kept."
+                )
+        sha256 = writer.keep()
+        kept = KeptFile(wanted.filename, sha256, size, self._clock())
+        with self._database.writing() as unit:
+            unit.mirror_pages.keep(wanted.index, wanted.project, kept)
+        download.finished(sha256)
 
 
 def _check_size(wanted: Wanted, size: int | None) -> None:

@@ -83,16 +83,15 @@ class FileService:
                         raise missing
                     return self._of_stage(file, is_metadata=is_metadata, missing=missing)
         for mirror in origin.mirrors:
-            upstream_file = self._listed(mirror, project, filename)
-            if upstream_file is not None:
-                if upstream_file.hashes.get("sha256", NO_DIGEST) != digest:
-                    raise missing
-                return self._of_mirror(
-                    mirror, project, upstream_file, is_metadata=is_metadata, fetch=fetch
-                )
             kept = self._kept(mirror, project, name)
-            if kept is not None and digest in {kept.sha256, NO_DIGEST}:
+            if kept is not None and (is_metadata or digest in {kept.sha256, NO_DIGEST}):
                 return self._here(kept)
+            listed = self._listed(mirror, project, filename)
+            if listed is not None:
+                if listed.hashes.get("sha256", NO_DIGEST) != digest:
+                    raise missing
+                wanted = _wanted(mirror, project, listed, is_metadata=is_metadata)
+                return self._on_its_way(wanted, fetch=fetch)
         raise missing
 
     def fetch(self, index: Index, project: ProjectName, file: UpstreamFile) -> KeptFile:
@@ -132,21 +131,7 @@ class FileService:
             kept = unit.mirror_pages.kept(mirror, project)
         return next((file for file in kept if file.filename == name), None)
 
-    def _of_mirror(
-        self,
-        mirror: Index,
-        project: ProjectName,
-        file: UpstreamFile,
-        *,
-        is_metadata: bool,
-        fetch: bool,
-    ) -> Content:
-        wanted = _wanted(mirror, project, file, is_metadata=is_metadata)
-        kept = self._kept(mirror, project, wanted.filename)
-        if kept is not None and _is_what_is_wanted(kept, wanted):
-            return self._here(kept)
-        if is_metadata and file.core_metadata is None:
-            raise NotFound(f"The upstream of {mirror.name} has no metadata of {file.filename}.")
+    def _on_its_way(self, wanted: Wanted, *, fetch: bool) -> Content:
         sha256 = dict(wanted.hashes).get("sha256")
         if not fetch and wanted.size is not None:
             return Content(wanted.filename, sha256, None, wanted.size, self._store)
@@ -159,18 +144,15 @@ class FileService:
         return Content(kept.filename, kept.sha256, kept.fetched, kept.size, self._store)
 
 
-def _is_what_is_wanted(kept: KeptFile, wanted: Wanted) -> bool:
-    digest = dict(wanted.hashes).get("sha256")
-    return digest is None or kept.sha256 == digest
-
-
 def _wanted(
     index: Index, project: ProjectName, file: UpstreamFile, *, is_metadata: bool
 ) -> Wanted:
     if not is_metadata:
         hashes = tuple(file.hashes.items())
         return Wanted(index, project, file.filename, file.url, hashes, file.size)
+    if file.core_metadata is None:
+        raise NotFound(f"The upstream of {index.name} has no metadata of {file.filename}.")
     path, question, query = file.url.partition("?")
     url = f"{path}{METADATA}{question}{query}"
-    hashes = tuple((file.core_metadata or {}).items())
+    hashes = tuple(file.core_metadata.items())
     return Wanted(index, project, file.filename + METADATA, url, hashes, None)

@@ -3,7 +3,6 @@
 import enum
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 
 from stillroom_server.domain.errors import Conflict, Forbidden
 from stillroom_server.domain.events import Event, EventKind
@@ -52,7 +51,7 @@ def link_file(
     _check_name_is_free(unit, index, held, new)
     if held is not None:
         unit.files.delete(held, new.uploaded)
-    _add(unit, index, addition, new.uploaded)
+    _add(unit, index, addition, replaces=held is not None)
     details = {"filename": new.filename, "version": new.version, "sha256": new.sha256}
     unit.journal.record(
         Event(
@@ -81,13 +80,13 @@ def _check_name_is_free(unit: Unit, index: Index, held: File | None, new: NewFil
         )
 
 
-def _add(unit: Unit, index: Index, addition: Addition, now: datetime) -> None:
+def _add(unit: Unit, index: Index, addition: Addition, *, replaces: bool) -> None:
     new = addition.file
     unit.blobs.link(new.sha256, new.size)
     if new.metadata_sha256 is not None and new.metadata_size is not None:
         unit.blobs.link(new.metadata_sha256, new.metadata_size)
-    project = unit.projects.ensure(index, addition.project, addition.display_name, now)
+    project = unit.projects.ensure(index, addition.project, addition.display_name, new.uploaded)
     versions = {release.version for release in unit.projects.releases(project)}
-    if new.version not in versions:
+    if replaces or new.version not in versions:
         unit.projects.set_release(project, new.version, addition.metadata)
     unit.files.add(project, new)

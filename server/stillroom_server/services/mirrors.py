@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TypeVar
 
@@ -216,8 +216,12 @@ def _pinned(
     for file in files:
         seen = kept.seen.get(file.filename)
         digest = file.hashes.get("sha256")
-        if seen is None or seen.sha256 is None or digest in {None, seen.sha256}:
+        if seen is None or seen.sha256 is None or digest == seen.sha256:
             result.append(file)
+            continue
+        if digest is None:
+            # The upstream has stopped to say it; what comes must still be what it was.
+            result.append(replace(file, hashes={**file.hashes, "sha256": seen.sha256}))
             continue
         log.error(
             "%s: the upstream changed %s: sha256 %s was first seen, %s is refused",

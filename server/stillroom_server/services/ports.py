@@ -381,6 +381,9 @@ class Upstream(Protocol):
     def fetch(self, url: str) -> AbstractContextManager[FileTransfer]:
         """Begin to fetch a file. Raises NotFound where the upstream says 404 or 410."""
 
+    def close(self) -> None:
+        """Let go of all connections."""
+
 
 # Passwords
 

@@ -22,6 +22,7 @@ from stillroom_server.domain.errors import (
     NotAcceptable,
     NotAuthenticated,
     NotFound,
+    Overloaded,
     StillroomError,
     StorageBusy,
     StorageFull,
@@ -48,6 +49,7 @@ STATUS: dict[type[StillroomError], int] = {
     Gone: 410,
     TooLarge: 413,
     UpstreamFailed: 502,
+    Overloaded: 503,
     StorageBusy: 503,
     UpstreamTimeout: 504,
     StorageFull: 507,
@@ -105,7 +107,9 @@ def told(request: Request, status: int, message: str) -> Response:
     if accepts_json(request):
         response.status = f"{status} {title}"
         response.content_type = "application/json"
-        body = {"message": message, "code": f"{status} {title}", "title": title}
+        # uv shows the `code` alone, devpi's client the `message`.
+        code = f"{status} {reason_phrase(message)}"
+        body = {"message": message, "code": code, "title": title}
         response.body = orjson.dumps(body)
     else:
         response.status = f"{status} {reason_phrase(message)}"
@@ -137,7 +141,11 @@ def _on_stillroom_error(error: StillroomError, request: Request) -> Response:
 
 def _on_not_found(error: HTTPNotFound, request: Request) -> Response:
     """No route, or no view for the method; strangers learn neither."""
-    if identify(services_of(request), request.environ).is_anonymous:
+    try:
+        identity = identify(services_of(request), request.environ)
+    except NotAuthenticated as refusal:
+        return error_response(request, refusal)
+    if identity.is_anonymous:
         return error_response(request, NotAuthenticated(REFUSED))
     if isinstance(error, PredicateMismatch):
         return told(request, 405, f"{request.method} is not possible here.")

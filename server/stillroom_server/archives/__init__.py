@@ -1,0 +1,1 @@
+"""Looks into wheels and sdists, within bounds, without unpacking them to disk."""

@@ -1,0 +1,155 @@
+"""Indexes in SQL. Their bases are rows, their other options one JSON value."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, Select, delete, insert, select, update
+
+from stillroom_server.domain.errors import Conflict, NotFound
+from stillroom_server.domain.indexes import Index
+from stillroom_server.domain.names import IndexName, UserName
+from stillroom_server.domain.options import Options, OptionValue
+
+from . import schema
+from .statements import insert_new
+
+_users = schema.users
+_indexes = schema.indexes
+_bases = schema.index_bases
+
+
+class SqlIndexes:
+    """The port `Indexes`."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def get(self, name: IndexName) -> Index | None:
+        """The index of that name."""
+        found = self._select(_users.c.name == name.user, _indexes.c.name == name.index)
+        return found[0] if found else None
+
+    def of_user(self, user: UserName) -> list[Index]:
+        """A user's indexes, by name."""
+        return self._select(_users.c.name == user)
+
+    def all(self) -> list[Index]:
+        """All indexes, by name."""
+        return self._select()
+
+    def add(
+        self,
+        name: IndexName,
+        index_type: str,
+        options: Options,
+        created: datetime,
+        *,
+        has_upstream: bool,
+    ) -> Index:
+        """Create an index; Conflict if it exists, NotFound if the user or a base does not."""
+        owner = self._connection.scalar(select(_users.c.id).where(_users.c.name == name.user))
+        if owner is None:
+            raise NotFound(f"user: {name.user} does not exist")
+        row = {
+            "user_id": owner,
+            "name": name.index,
+            "type": index_type,
+            "has_upstream": has_upstream,
+            "options": _stored(options),
+            "created": created,
+        }
+        new_id = insert_new(self._connection, _indexes, row)
+        if new_id is None:
+            raise Conflict(f"index: {name} exists already")
+        index = Index(new_id, name, index_type, dict(options), created, has_upstream)
+        self._link_bases(index)
+        return index
+
+    def change(self, index: Index, options: Options) -> Index:
+        """Store new options; NotFound if the index or a base was deleted."""
+        changed = Index(
+            index.id, index.name, index.type, dict(options), index.created, index.has_upstream
+        )
+        statement = update(_indexes).where(_indexes.c.id == index.id)
+        if self._connection.execute(statement.values(options=_stored(options))).rowcount == 0:
+            raise NotFound(f"index: {index.name} does not exist")
+        self._connection.execute(delete(_bases).where(_bases.c.index_id == index.id))
+        self._link_bases(changed)
+        return changed
+
+    def delete(self, index: Index) -> None:
+        """Delete an index and all that it holds; Conflict while something inherits from it."""
+        self._connection.execute(delete(_indexes).where(_indexes.c.id == index.id))
+
+    def heirs(self, name: IndexName) -> list[IndexName]:
+        """The indexes that have this one among their direct bases, by name."""
+        base = self._id_of(name)
+        query = _named(select(_users.c.name.label("owner"), _indexes.c.name)).join(
+            _bases, _bases.c.index_id == _indexes.c.id
+        )
+        rows = self._connection.execute(query.where(_bases.c.base_id == base))
+        return [_name(row.owner, row.name) for row in rows]
+
+    def _id_of(self, name: IndexName) -> int | None:
+        query = select(_indexes.c.id).join(_users)
+        return self._connection.scalar(
+            query.where(_users.c.name == name.user, _indexes.c.name == name.index)
+        )
+
+    def _select(self, *conditions: ColumnElement[bool]) -> list[Index]:
+        query = _named(select(_indexes, _users.c.name.label("owner"))).where(*conditions)
+        rows = self._connection.execute(query).all()
+        bases = self._bases_of([row.id for row in rows if "bases" in row.options])
+        return [_index(row, bases.get(row.id, ())) for row in rows]
+
+    def _bases_of(self, ids: Sequence[int]) -> Mapping[int, Sequence[str]]:
+        if not ids:
+            return {}
+        query = (
+            select(_bases.c.index_id, _users.c.name.label("owner"), _indexes.c.name)
+            .join(_indexes, _indexes.c.id == _bases.c.base_id)
+            .join(_users, _users.c.id == _indexes.c.user_id)
+            .where(_bases.c.index_id.in_(ids))
+            .order_by(_bases.c.index_id, _bases.c.position)
+        )
+        found: dict[int, list[str]] = defaultdict(list)
+        for row in self._connection.execute(query):
+            found[row.index_id].append(str(_name(row.owner, row.name)))
+        return found
+
+    def _link_bases(self, index: Index) -> None:
+        rows = []
+        for position, base in enumerate(index.bases):
+            base_id = self._id_of(base)
+            if base_id is None:
+                raise NotFound(f"bases: {base} does not exist")
+            rows.append({"index_id": index.id, "position": position, "base_id": base_id})
+        if rows:
+            self._connection.execute(insert(_bases), rows)
+
+
+def _named(query: Select[Any]) -> Select[Any]:
+    return query.select_from(_indexes).join(_users).order_by(_users.c.name, _indexes.c.name)
+
+
+def _name(owner: str, name: str) -> IndexName:
+    return IndexName(UserName(owner), name)
+
+
+def _stored(options: Options) -> dict[str, Any]:
+    # Only the fact that there is such an option is kept here; the bases themselves are rows.
+    return {key: [] if key == "bases" else value for key, value in options.items()}
+
+
+def _index(row: Row[Any], bases: Sequence[str]) -> Index:
+    options: dict[str, OptionValue] = {
+        key: tuple(value) if isinstance(value, list) else value
+        for key, value in row.options.items()
+    }
+    if "bases" in options:
+        options["bases"] = tuple(bases)
+    return Index(
+        row.id, _name(row.owner, row.name), row.type, options, row.created, row.has_upstream
+    )

@@ -1,0 +1,218 @@
+"""The tables. `stillroom_migrations` builds them; a test proves that both say the same.
+
+Ids are never given out twice, on SQLite neither (`sqlite_autoincrement`): caches and listeners
+may still know a deleted row by its id.
+"""
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+from .types import NAME, Document, UtcDateTime
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+    }
+)
+
+users = Table(
+    "users",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", NAME, nullable=False, unique=True),
+    Column("password_hash", Text),
+    Column("created", UtcDateTime, nullable=False),
+    Column("modified", UtcDateTime),
+    Column("email", Text),
+    Column("title", Text),
+    Column("description", Text),
+    Column("custom_data", JSON(none_as_null=True)),
+    sqlite_autoincrement=True,
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("id", NAME, primary_key=True),
+    Column("user_id", ForeignKey(users.c.id, ondelete="CASCADE"), nullable=False, index=True),
+    Column("digest", LargeBinary, nullable=False, unique=True),
+    Column("scope", Text, nullable=False),
+    Column("indexes", JSON(none_as_null=True)),
+    Column("created", UtcDateTime, nullable=False),
+    Column("expires", UtcDateTime, nullable=False, index=True),
+    Column("note", Text, nullable=False),
+)
+
+indexes = Table(
+    "indexes",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("user_id", ForeignKey(users.c.id, ondelete="RESTRICT"), nullable=False),
+    Column("name", NAME, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("has_upstream", Boolean, nullable=False),
+    Column("options", JSON, nullable=False),
+    Column("created", UtcDateTime, nullable=False),
+    UniqueConstraint("user_id", "name"),
+    sqlite_autoincrement=True,
+)
+
+# Rows, not an option's value: so a base cannot vanish while something inherits from it.
+index_bases = Table(
+    "index_bases",
+    metadata,
+    Column("index_id", ForeignKey(indexes.c.id, ondelete="CASCADE"), primary_key=True),
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("base_id", ForeignKey(indexes.c.id, ondelete="RESTRICT"), nullable=False, index=True),
+)
+
+projects = Table(
+    "projects",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("index_id", ForeignKey(indexes.c.id, ondelete="CASCADE"), nullable=False),
+    Column("name", NAME, nullable=False),
+    Column("display_name", Text, nullable=False),
+    Column("created", UtcDateTime, nullable=False),
+    UniqueConstraint("index_id", "name"),
+    Index(None, "name"),
+    sqlite_autoincrement=True,
+)
+
+releases = Table(
+    "releases",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("project_id", ForeignKey(projects.c.id, ondelete="CASCADE"), nullable=False),
+    Column("version", Text, nullable=False),
+    Column("metadata", Document, nullable=False),
+    UniqueConstraint("project_id", "version"),
+    sqlite_autoincrement=True,
+)
+
+blobs = Table(
+    "blobs",
+    metadata,
+    Column("sha256", NAME, primary_key=True),
+    Column("size", BigInteger, nullable=False),
+    Column("doomed", UtcDateTime, index=True),
+)
+
+files = Table(
+    "files",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column(
+        "project_id", ForeignKey(projects.c.id, ondelete="CASCADE"), nullable=False, index=True
+    ),
+    Column("index_id", ForeignKey(indexes.c.id, ondelete="CASCADE"), nullable=False),
+    Column("version", Text, nullable=False),
+    Column("filename", NAME, nullable=False),
+    Column("key", NAME, nullable=False),
+    Column("filetype", Text, nullable=False),
+    Column("python_tag", Text, nullable=False),
+    Column("sha256", ForeignKey(blobs.c.sha256, ondelete="RESTRICT"), nullable=False, index=True),
+    Column("size", BigInteger, nullable=False),
+    Column("requires_python", Text),
+    Column("metadata_sha256", ForeignKey(blobs.c.sha256, ondelete="RESTRICT"), index=True),
+    Column("metadata_size", BigInteger),
+    Column("uploaded", UtcDateTime, nullable=False),
+    Column("uploader", Text),
+    # NULL: not yanked; empty: yanked without a reason.
+    Column("yanked", Text),
+    Column("pushed_from", Text),
+    UniqueConstraint("index_id", "key"),
+    UniqueConstraint("index_id", "filename"),
+    sqlite_autoincrement=True,
+)
+
+deleted_files = Table(
+    "deleted_files",
+    metadata,
+    Column("index_id", ForeignKey(indexes.c.id, ondelete="CASCADE"), primary_key=True),
+    Column("key", NAME, primary_key=True),
+    Column("deleted", UtcDateTime, nullable=False),
+)
+
+mirror_pages = Table(
+    "mirror_pages",
+    metadata,
+    Column("index_id", ForeignKey(indexes.c.id, ondelete="CASCADE"), primary_key=True),
+    Column("project", NAME, primary_key=True),
+    Column("is_project", Boolean, nullable=False),
+    Column("etag", Text),
+    Column("last_modified", Text),
+    Column("checked", UtcDateTime, nullable=False),
+    Column("files", Document, nullable=False),
+    Column("seen", Document, nullable=False),
+)
+
+mirror_files = Table(
+    "mirror_files",
+    metadata,
+    Column("index_id", ForeignKey(indexes.c.id, ondelete="CASCADE"), primary_key=True),
+    Column("project", NAME, primary_key=True),
+    Column("filename", NAME, primary_key=True),
+    Column("sha256", ForeignKey(blobs.c.sha256, ondelete="RESTRICT"), nullable=False, index=True),
+    Column("size", BigInteger, nullable=False),
+    Column("fetched", UtcDateTime, nullable=False),
+)
+
+mirror_names = Table(
+    "mirror_names",
+    metadata,
+    Column("index_id", ForeignKey(indexes.c.id, ondelete="CASCADE"), primary_key=True),
+    Column("names", Document, nullable=False),
+    Column("fetched", UtcDateTime, nullable=False),
+)
+
+# Users and indexes stand here by name: what the journal tells outlives them.
+journal = Table(
+    "journal",
+    metadata,
+    Column("serial", BigInteger, primary_key=True, autoincrement=False),
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("actor", Text),
+    Column("user_name", Text),
+    Column("index_name", NAME),
+    Column("project", NAME),
+    Column("details", JSON, nullable=False),
+    Index(None, "index_name", "serial"),
+    Index(None, "index_name", "project", "serial"),
+)
+
+cursors = Table(
+    "cursors",
+    metadata,
+    Column("listener", NAME, primary_key=True),
+    Column("serial", BigInteger, nullable=False),
+)
+
+# The one row that every write locks; see `engine.Mode.WRITE`.
+state = Table(
+    "state",
+    metadata,
+    Column("id", Integer, CheckConstraint("id = 1", name="one_row"), primary_key=True),
+    Column("serial", BigInteger, nullable=False),
+    Column("instance", Text, nullable=False),
+    Column("created", UtcDateTime, nullable=False),
+)

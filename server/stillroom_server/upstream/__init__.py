@@ -1,0 +1,1 @@
+"""Asks the Simple APIs of upstream indexes, over the network."""

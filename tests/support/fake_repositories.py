@@ -1,0 +1,390 @@
+"""The repositories of a unit in memory; see `support.fakes`."""
+
+import copy
+import dataclasses
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from stillroom_server.domain.errors import Conflict, NotFound
+from stillroom_server.domain.events import Event, JournalEntry
+from stillroom_server.domain.files import Blob, File, NewFile, Project, Release, Yanked
+from stillroom_server.domain.identity import Token, User
+from stillroom_server.domain.indexes import Index
+from stillroom_server.domain.metadata import MetadataValue
+from stillroom_server.domain.names import IndexName, ProjectName, UserName
+from stillroom_server.domain.options import Options
+from stillroom_server.domain.upstream import CachedPage, KeptFile
+
+_ids = itertools.count(1)
+
+
+@dataclass
+class Tables:
+    """All rows. Values are frozen, so that copying the dicts is a snapshot."""
+
+    serial: int = 0
+    users: dict[int, User] = field(default_factory=dict)
+    tokens: dict[str, Token] = field(default_factory=dict)
+    indexes: dict[int, Index] = field(default_factory=dict)
+    projects: dict[int, Project] = field(default_factory=dict)
+    releases: dict[tuple[int, str], Release] = field(default_factory=dict)
+    files: dict[int, File] = field(default_factory=dict)
+    deleted: set[tuple[IndexName, str]] = field(default_factory=set)
+    blobs: dict[str, Blob] = field(default_factory=dict)
+    pages: dict[tuple[int, ProjectName], CachedPage] = field(default_factory=dict)
+    kept: dict[tuple[int, ProjectName, str], KeptFile] = field(default_factory=dict)
+    names: dict[int, tuple[list[ProjectName], datetime]] = field(default_factory=dict)
+    journal: list[JournalEntry] = field(default_factory=list)
+    cursors: dict[str, int] = field(default_factory=dict)
+
+    def snapshot(self) -> "Tables":
+        return Tables(
+            **{f.name: copy.copy(getattr(self, f.name)) for f in dataclasses.fields(self)}
+        )
+
+
+class Repository:
+    def __init__(self, tables: Tables, *, writable: bool) -> None:
+        self._tables = tables
+        self._writable = writable
+
+    @property
+    def _to_write(self) -> Tables:
+        if not self._writable:
+            raise RuntimeError("this unit only reads")
+        return self._tables
+
+
+class FakeUsers(Repository):
+    def get(self, name: UserName) -> User | None:
+        return next((user for user in self._tables.users.values() if user.name == name), None)
+
+    def all(self) -> list[User]:
+        return sorted(self._tables.users.values(), key=lambda user: user.name)
+
+    def add(self, user: User) -> User:
+        tables = self._to_write
+        if self.get(user.name):
+            raise Conflict(f"user: {user.name} exists already")
+        added = replace(user, id=next(_ids))
+        tables.users[added.id] = added
+        return added
+
+    def change(self, user: User) -> None:
+        if user.id not in self._to_write.users:
+            raise NotFound(f"user: {user.name} does not exist")
+        self._to_write.users[user.id] = user
+
+    def delete(self, user: User) -> None:
+        tables = self._to_write
+        if any(index.name.user == user.name for index in tables.indexes.values()):
+            raise Conflict(f"user: {user.name} still owns indexes")
+        tables.users.pop(user.id, None)
+        tables.tokens = {k: t for k, t in tables.tokens.items() if t.user != user.name}
+
+
+class FakeTokens(Repository):
+    def add(self, token: Token) -> None:
+        tables = self._to_write
+        if all(user.name != token.user for user in tables.users.values()):
+            raise Conflict(f"user: {token.user} does not exist")
+        tables.tokens[token.id] = token
+
+    def by_digest(self, digest: bytes) -> Token | None:
+        return next((t for t in self._tables.tokens.values() if t.digest == digest), None)
+
+    def of_user(self, user: UserName) -> list[Token]:
+        own = [token for token in self._tables.tokens.values() if token.user == user]
+        return sorted(own, key=lambda token: (token.created, token.id))
+
+    def delete(self, user: UserName, token_id: str) -> bool:
+        return self._delete(lambda token: token.user == user and token.id == token_id) > 0
+
+    def delete_all(self, user: UserName) -> int:
+        return self._delete(lambda token: token.user == user)
+
+    def delete_expired(self, now: datetime) -> int:
+        return self._delete(lambda token: token.expires < now)
+
+    def _delete(self, matches: Callable[[Token], bool]) -> int:
+        gone = [token.id for token in self._to_write.tokens.values() if matches(token)]
+        for token_id in gone:
+            del self._to_write.tokens[token_id]
+        return len(gone)
+
+
+class FakeIndexes(Repository):
+    def get(self, name: IndexName) -> Index | None:
+        return next((index for index in self.all() if index.name == name), None)
+
+    def of_user(self, user: UserName) -> list[Index]:
+        return [index for index in self.all() if index.name.user == user]
+
+    def all(self) -> list[Index]:
+        return sorted(self._tables.indexes.values(), key=lambda index: index.name)
+
+    def add(
+        self,
+        name: IndexName,
+        index_type: str,
+        options: Options,
+        created: datetime,
+        *,
+        has_upstream: bool,
+    ) -> Index:
+        tables = self._to_write
+        if all(user.name != name.user for user in tables.users.values()):
+            raise NotFound(f"user: {name.user} does not exist")
+        if self.get(name):
+            raise Conflict(f"index: {name} exists already")
+        return self._store(Index(next(_ids), name, index_type, options, created, has_upstream))
+
+    def change(self, index: Index, options: Options) -> Index:
+        if index.id not in self._to_write.indexes:
+            raise NotFound(f"index: {index.name} does not exist")
+        return self._store(replace(index, options=options))
+
+    def delete(self, index: Index) -> None:
+        tables = self._to_write
+        if set(self.heirs(index.name)) - {index.name}:
+            raise Conflict(f"index: something inherits from {index.name}")
+        tables.indexes.pop(index.id, None)
+        for project in [p for p in tables.projects.values() if p.index == index.name]:
+            _delete_project(tables, project)
+        tables.deleted = {(owner, key) for owner, key in tables.deleted if owner != index.name}
+        tables.pages = {k: page for k, page in tables.pages.items() if k[0] != index.id}
+        tables.kept = {k: file for k, file in tables.kept.items() if k[0] != index.id}
+        tables.names.pop(index.id, None)
+
+    def heirs(self, name: IndexName) -> list[IndexName]:
+        return [index.name for index in self.all() if name in index.bases]
+
+    def _store(self, index: Index) -> Index:
+        for base in index.bases:
+            if self.get(base) is None:
+                raise NotFound(f"bases: {base} does not exist")
+        stored = replace(index, options=dict(index.options))
+        self._to_write.indexes[index.id] = stored
+        return stored
+
+
+class FakeProjects(Repository):
+    def get(self, index: Index, name: ProjectName) -> Project | None:
+        projects = self._tables.projects.values()
+        return next((p for p in projects if (p.index, p.name) == (index.name, name)), None)
+
+    def ensure(self, index: Index, name: ProjectName, display_name: str, now: datetime) -> Project:
+        tables = self._to_write
+        known = self.get(index, name)
+        if known:
+            return known
+        if index.id not in tables.indexes:
+            raise Conflict(f"index: {index.name} does not exist")
+        project = Project(next(_ids), index.name, name, display_name, now)
+        tables.projects[project.id] = project
+        return project
+
+    def names(self, indexes: Sequence[Index]) -> list[ProjectName]:
+        owners = {index.name for index in indexes}
+        return sorted({p.name for p in self._tables.projects.values() if p.index in owners})
+
+    def holders(self, indexes: Sequence[Index], name: ProjectName) -> set[int]:
+        return {index.id for index in indexes if self.get(index, name)}
+
+    def delete(self, project: Project) -> None:
+        _delete_project(self._to_write, project)
+
+    def releases(self, project: Project) -> list[Release]:
+        return [r for (owner, _), r in self._tables.releases.items() if owner == project.id]
+
+    def set_release(
+        self, project: Project, version: str, metadata: Mapping[str, MetadataValue]
+    ) -> None:
+        release = Release(project.name, version, dict(metadata))
+        self._to_write.releases[project.id, version] = release
+
+    def delete_release(self, project: Project, version: str) -> None:
+        self._to_write.releases.pop((project.id, version), None)
+        of_release = [f for f in _files_of(self._tables, project) if f.version == version]
+        _delete_files(self._to_write, of_release)
+
+
+class FakeFiles(Repository):
+    def of_project(self, index: Index, name: ProjectName) -> list[File]:
+        return [file for file in self._in(index) if file.project == name]
+
+    def get(self, index: Index, filename: str) -> File | None:
+        return next((file for file in self._in(index) if file.filename == filename), None)
+
+    def by_key(self, index: Index, key: str) -> File | None:
+        return next((file for file in self._in(index) if file.key == key), None)
+
+    def add(self, project: Project, file: NewFile) -> File:
+        tables = self._to_write
+        if project.id not in tables.projects:
+            raise Conflict(f"{project.name} was deleted")
+        if any(
+            other.index == project.index
+            and (other.key == file.key or other.filename == file.filename)
+            for other in tables.files.values()
+        ):
+            raise Conflict(f"File already exists: {file.filename}")
+        _link(tables, file.sha256, file.size)
+        if file.metadata_sha256 is not None and file.metadata_size is not None:
+            _link(tables, file.metadata_sha256, file.metadata_size)
+        own = {f.name: getattr(file, f.name) for f in dataclasses.fields(file)}
+        added = File(id=next(_ids), index=project.index, project=project.name, **own)
+        tables.files[added.id] = added
+        return added
+
+    def delete(self, file: File, deleted: datetime) -> None:
+        _delete_files(self._to_write, [file])
+
+    def was_deleted(self, index: Index, key: str) -> bool:
+        return (index.name, key) in self._tables.deleted
+
+    def set_yanked(self, files: Sequence[File], yanked: Yanked) -> None:
+        for file in files:
+            self._to_write.files[file.id] = replace(file, yanked=yanked)
+
+    def _in(self, index: Index) -> Iterator[File]:
+        return (file for file in self._tables.files.values() if file.index == index.name)
+
+
+class FakeBlobs(Repository):
+    def link(self, sha256: str, size: int) -> None:
+        _link(self._to_write, sha256, size)
+
+    def get(self, sha256: str) -> Blob | None:
+        return self._tables.blobs.get(sha256)
+
+    def doom_unreferenced(self, now: datetime) -> int:
+        fated = [b for b in self._unreferenced(self._to_write) if b.doomed is None]
+        for blob in fated:
+            self._to_write.blobs[blob.sha256] = replace(blob, doomed=now)
+        return len(fated)
+
+    def doom_unknown(self, sha256: str, size: int, now: datetime) -> bool:
+        if sha256 in self._to_write.blobs:
+            return False
+        self._to_write.blobs[sha256] = Blob(sha256, size, doomed=now)
+        return True
+
+    def doomed(self, before: datetime) -> list[Blob]:
+        marked = [(b.doomed, b) for b in self._unreferenced(self._tables) if b.doomed]
+        return [blob for when, blob in sorted(marked, key=lambda m: m[0]) if when < before]
+
+    def delete(self, sha256: str) -> bool:
+        if not any(b.doomed and b.sha256 == sha256 for b in self._unreferenced(self._to_write)):
+            return False
+        del self._to_write.blobs[sha256]
+        return True
+
+    def _unreferenced(self, tables: Tables) -> list[Blob]:
+        used = {file.sha256 for file in tables.files.values()}
+        used |= {file.metadata_sha256 or "" for file in tables.files.values()}
+        used |= {file.sha256 for file in tables.kept.values()}
+        return [blob for blob in tables.blobs.values() if blob.sha256 not in used]
+
+
+class FakeMirrorPages(Repository):
+    def get(self, index: Index, project: ProjectName) -> CachedPage | None:
+        return self._tables.pages.get((index.id, project))
+
+    def put(self, index: Index, page: CachedPage) -> None:
+        self._to_write.pages[index.id, page.project] = page
+
+    def names(self, indexes: Sequence[Index]) -> list[ProjectName]:
+        ids = {index.id for index in indexes}
+        return sorted(
+            {n for (i, n), page in self._tables.pages.items() if i in ids and page.exists}
+        )
+
+    def delete(self, index: Index, project: ProjectName) -> bool:
+        tables = self._to_write
+        gone = [key for key in tables.kept if key[:2] == (index.id, project)]
+        for key in gone:
+            del tables.kept[key]
+        return tables.pages.pop((index.id, project), None) is not None or bool(gone)
+
+    def kept(self, index: Index, project: ProjectName) -> list[KeptFile]:
+        own = [file for k, file in self._tables.kept.items() if k[:2] == (index.id, project)]
+        return sorted(own, key=lambda file: file.filename)
+
+    def keep(self, index: Index, project: ProjectName, file: KeptFile) -> None:
+        _link(self._to_write, file.sha256, file.size)
+        self._to_write.kept[index.id, project, file.filename] = file
+
+    def forget_kept(self, index: Index, project: ProjectName, filename: str) -> bool:
+        return self._to_write.kept.pop((index.id, project, filename), None) is not None
+
+    def get_names(self, index: Index) -> tuple[list[ProjectName], datetime] | None:
+        return self._tables.names.get(index.id)
+
+    def put_names(self, index: Index, names: Sequence[ProjectName], fetched: datetime) -> None:
+        self._to_write.names[index.id] = (list(names), fetched)
+
+
+class FakeJournal(Repository):
+    def __init__(self, tables: Tables, *, writable: bool) -> None:
+        super().__init__(tables, writable=writable)
+        self._recorded: list[Event] = []
+
+    def record(self, event: Event) -> None:
+        _ = self._to_write
+        self._recorded.append(event)
+
+    def since(self, serial: int, limit: int) -> list[JournalEntry]:
+        after = [entry for entry in self._tables.journal if entry.serial > serial]
+        if len(after) <= limit:
+            return after
+        cut = after[limit].serial
+        return [e for e in after if e.serial < cut] or [e for e in after if e.serial == cut]
+
+    def last_change(self, indexes: Iterable[IndexName], project: ProjectName | None) -> int:
+        names = set(indexes)
+        return max(
+            (
+                entry.serial
+                for entry in self._tables.journal
+                if entry.event.index in names
+                and (project is None or entry.event.project in {None, project})
+            ),
+            default=0,
+        )
+
+    def cursor(self, listener: str) -> int | None:
+        return self._tables.cursors.get(listener)
+
+    def set_cursor(self, listener: str, serial: int) -> None:
+        self._to_write.cursors[listener] = serial
+
+    def take_serial(self, now: datetime) -> None:
+        if self._recorded:
+            self._to_write.serial += 1
+        for position, event in enumerate(self._recorded):
+            entry = JournalEntry(self._tables.serial, position, now, event)
+            self._to_write.journal.append(entry)
+
+
+def _link(tables: Tables, sha256: str, size: int) -> None:
+    tables.blobs[sha256] = replace(tables.blobs.get(sha256, Blob(sha256, size)), doomed=None)
+
+
+def _files_of(tables: Tables, project: Project) -> list[File]:
+    place = (project.index, project.name)
+    return [file for file in tables.files.values() if (file.index, file.project) == place]
+
+
+def _delete_files(tables: Tables, files: Iterable[File]) -> None:
+    for file in files:
+        if tables.files.pop(file.id, None):
+            tables.deleted.add((file.index, file.key))
+
+
+def _delete_project(tables: Tables, project: Project) -> None:
+    _delete_files(tables, _files_of(tables, project))
+    tables.projects.pop(project.id, None)
+    tables.releases = {k: r for k, r in tables.releases.items() if k[0] != project.id}
