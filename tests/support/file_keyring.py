@@ -16,7 +16,12 @@ class FileKeyring(KeyringBackend):
 
     def __init__(self, path: Path | None = None) -> None:
         super().__init__()
-        self.path = path or Path(os.environ[VARIABLE])
+        self._path = path
+
+    @property
+    def path(self) -> Path:
+        """Where the passwords are. It is asked late: `keyring` makes one of every backend."""
+        return self._path or Path(os.environ[VARIABLE])
 
     def get_password(self, service: str, username: str) -> str | None:
         """The password; None if there is none."""

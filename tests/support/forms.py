@@ -36,9 +36,7 @@ def text(name: str, value: str) -> Part:
 
 def content(distribution: Distribution) -> Part:
     """The file itself."""
-    return Part(
-        "content", distribution.content, distribution.filename, "application/octet-stream"
-    )
+    return Part("content", distribution.content, distribution.filename, "application/octet-stream")
 
 
 def fields_of(distribution: Distribution) -> dict[str, str]:

@@ -18,7 +18,7 @@ from stillroom_server.archives.bounds import ArchiveLimits
 from stillroom_server.archives.inspector import ArchiveInspector
 from stillroom_server.plugin.manager import Plugins
 from stillroom_server.services.ports import BlobStore, PasswordHasher, Upstream
-from stillroom_server.services.setup import set_up
+from stillroom_server.services.setup import is_set_up, set_up
 from stillroom_server.storage.database import SqlDatabase
 from stillroom_server.upstream.client import HttpUpstream, Limits
 
@@ -168,7 +168,10 @@ def local_server(
     extra_plugins: Mapping[str, object] | None = None,
     **settings: object,
 ) -> Iterator[LocalServer]:
-    """A set-up application; `database` must be fresh and migrated. It is not closed here."""
+    """A set-up application; `database` must be migrated. It is not closed here.
+
+    On a database that is set up already it is another process, as far as the rest can see.
+    """
     plugins = Plugins(extra_plugins)
     parts = Adapters(
         database=database,
@@ -180,14 +183,15 @@ def local_server(
         plugins=plugins,
     )
     server = assemble(Settings(**settings), parts)  # type: ignore[arg-type]
-    set_up(
-        database,
-        parts.hasher,
-        utc_now,
-        password=ROOT_PASSWORD,
-        mirror=plugins.index_types()["mirror"],
-        mirror_url=upstream_url,
-    )
+    if not is_set_up(database):
+        set_up(
+            database,
+            parts.hasher,
+            utc_now,
+            password=ROOT_PASSWORD,
+            mirror=plugins.index_types()["mirror"],
+            mirror_url=upstream_url,
+        )
     try:
         yield LocalServer(server)
     finally:

@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 
+from stillroom_server.app.assembly import Server
 from stillroom_server.storage.database import SqlDatabase
 from stillroom_server.storage.disk import DiskBlobStore
 
@@ -45,13 +46,12 @@ class Stored:
 class Site:
     """One application with its database and store. Clients ask for JSON unless told otherwise."""
 
-    def __init__(
-        self, application: Any, database: SqlDatabase, store: DiskBlobStore, services: Any
-    ) -> None:
-        self.application = application
+    def __init__(self, server: Server, database: SqlDatabase, store: DiskBlobStore) -> None:
+        self.server = server
+        self.application = server.application
+        self.services = server.services
         self.database = database
         self.store = store
-        self.services = services
         self.anonymous = self.client()
         self.root = self.client(**basic("root", ROOT_PASSWORD))
 
@@ -96,7 +96,7 @@ class Site:
 def new_site(database: SqlDatabase, store: DiskBlobStore, **settings: Any) -> Iterator[Site]:
     """A site on a fresh, migrated database, or a second application on one that is in use."""
     with local_server(database, store, **settings) as local:
-        yield Site(local.server.application, database, store, local.server.services)
+        yield Site(local.server, database, store)
 
 
 # What is asked of a site, by one of its clients
@@ -106,6 +106,13 @@ def new_index(client: httpx.Client, name: str, **options: Any) -> None:
     """Create an index."""
     answer = client.put(f"/{name}", json=options)
     assert answer.status_code == 200, answer.text
+
+
+def new_token(client: httpx.Client, user: str, **body: Any) -> dict[str, Any]:
+    """Make a token for a user; its `id`, `token` and the rest."""
+    answer = client.post(f"/{user}/+tokens", json=body)
+    assert answer.status_code == 201, answer.text
+    return answer.json()["result"]
 
 
 def send(

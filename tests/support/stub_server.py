@@ -8,12 +8,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 
 @dataclass(frozen=True)
 class Asked:
-    """One request, as it came. The names of headers are in lower case."""
+    """One request. The path is unquoted; the names of headers are in lower case."""
 
     method: str
     path: str
@@ -121,7 +121,7 @@ class _Handler(BaseHTTPRequestHandler):
         url = urlsplit(self.path)
         asked = Asked(
             method=self.command,
-            path=url.path,
+            path=unquote(url.path),
             query=dict(parse_qsl(url.query, keep_blank_values=True)),
             headers={name.lower(): value for name, value in self.headers.items()},
             body=self.rfile.read(int(self.headers.get("Content-Length") or 0)),

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from stillroom_server.domain.errors import StillroomError
+from stillroom_server.domain.identity import ANONYMOUS, AUTHENTICATED
+from stillroom_server.domain.options import check_principal
 
 ENVIRONMENT_PREFIX = "STILLROOM_"
 CONFIG_VARIABLE = ENVIRONMENT_PREFIX + "CONFIG"
@@ -25,10 +27,30 @@ class SettingsError(StillroomError):
     """A setting is unknown or its value breaks a rule; the message names the place."""
 
 
-def _declare(default: Any, help_text: str, *, secret: bool = False) -> Any:
-    return dataclasses.field(
-        default=default, repr=not secret, metadata={"help": help_text, "secret": secret}
-    )
+def _declare(
+    default: Any,
+    help_text: str,
+    *,
+    secret: bool = False,
+    check: Callable[[Any], Any] | None = None,
+) -> Any:
+    metadata = {"help": help_text, "secret": secret, "check": check}
+    return dataclasses.field(default=default, repr=not secret, metadata=metadata)
+
+
+def _at_least_one(number: int) -> int:
+    if number < 1:
+        raise ValueError("it must be at least 1")
+    return number
+
+
+def _principals(items: tuple[str, ...]) -> tuple[str, ...]:
+    try:
+        return tuple(check_principal(item) for item in items)
+    except ValueError:
+        raise ValueError(
+            f"it must be a list of users, :groups, {ANONYMOUS} and {AUTHENTICATED}"
+        ) from None
 
 
 @dataclass(frozen=True)
@@ -38,7 +60,7 @@ class Settings:
     data: Path = _declare(Path("stillroom-data"), "The data folder: database, files, lock.")
     host: str = _declare("127.0.0.1", "The address to listen on; 0.0.0.0 for all.")
     port: int = _declare(3141, "The port to listen on.")
-    threads: int = _declare(50, "How many requests are worked on at once.")
+    threads: int = _declare(50, "How many requests are worked on at once.", check=_at_least_one)
     shutdown_seconds: int = _declare(
         30, "How long running requests may take to end after SIGTERM, in seconds."
     )
@@ -64,13 +86,17 @@ class Settings:
         False, "Whether users may make mirrors and change their URLs; else only root may."
     )
     default_acl_read: tuple[str, ...] = _declare(
-        (":AUTHENTICATED:",), "What `acl_read` of a new stage is unless said."
+        (AUTHENTICATED,), "What `acl_read` of a new stage is unless said.", check=_principals
     )
     password_length: int = _declare(8, "How many characters a password has at least.")
     password_hashes_at_once: int = _declare(
-        2, "How many passwords are checked at the same time; each takes 64 MiB for a moment."
+        2,
+        "How many passwords are checked at the same time; each takes 64 MiB for a moment.",
+        check=_at_least_one,
     )
-    login_seconds: int = _declare(36_000, "For how many seconds the token of a login is good.")
+    login_seconds: int = _declare(
+        36_000, "For how many seconds the token of a login is good.", check=_at_least_one
+    )
     max_file_size: int = _declare(2 * 1024**3, "The largest file that may be uploaded, in bytes.")
     page_cache_bytes: int = _declare(
         64 * 1024**2, "How much memory rendered pages may take, in bytes."
@@ -81,7 +107,9 @@ class Settings:
         "it is an option of that index.",
     )
     upstream_seconds: int = _declare(
-        20, "How long an upstream may take for a page, in seconds, before a kept one is served."
+        20,
+        "How long an upstream may take for a page, in seconds, before a kept one is served.",
+        check=_at_least_one,
     )
     log_level: str = _declare("info", "What is logged: debug, info, warning or error.")
 
@@ -95,6 +123,7 @@ class Setting:
     default: Any
     help: str
     secret: bool
+    check: Callable[[Any], Any] | None
 
     @property
     def variable(self) -> str:
@@ -113,7 +142,8 @@ class Setting:
 
     def read(self, raw: object) -> Any:
         """Turn what a flag, variable or file says into its type; ValueError says the rule."""
-        return _READERS[self.kind](raw)
+        value = _READERS[self.kind](raw)
+        return value if self.check is None else self.check(value)
 
 
 def _boolean(raw: object) -> bool:
@@ -165,7 +195,7 @@ def declared() -> tuple[Setting, ...]:
     """All settings, in the order of their declaration."""
     types = typing.get_type_hints(Settings)
     return tuple(
-        Setting(f.name, types[f.name], f.default, f.metadata["help"], f.metadata["secret"])
+        Setting(f.name, types[f.name], f.default, **f.metadata)
         for f in dataclasses.fields(Settings)
     )
 

@@ -119,8 +119,7 @@ def serve(settings: Settings, say: Callable[[str], None]) -> None:
 
 def banner(settings: Settings, prepared: Prepared, port: int) -> Iterator[str]:
     """What a server says of itself when it starts."""
-    host = "localhost" if settings.host in {"127.0.0.1", "0.0.0.0", "::", "::1"} else settings.host  # noqa: S104 - compared, not bound
-    url = settings.outside_url.rstrip("/") or f"http://{host}:{port}"
+    url = settings.outside_url.rstrip("/") or f"http://{_shown_host(settings.host)}:{port}"
     kind = "SQLite in the data folder"
     if settings.database:
         kind = settings.database.partition("://")[0]
@@ -134,6 +133,12 @@ def banner(settings: Settings, prepared: Prepared, port: int) -> Iterator[str]:
         yield ""
         yield f"  root's password is {prepared.password}"
         yield f"  It is shown this once, and kept in {prepared.folder.password_file}."
+
+
+def _shown_host(host: str) -> str:
+    if host in {"127.0.0.1", "0.0.0.0", "::", "::1"}:  # noqa: S104 - compared, not bound
+        return "localhost"
+    return f"[{host}]" if ":" in host else host
 
 
 class Chores:
@@ -161,5 +166,7 @@ class Chores:
                 report = self._server.sweep.run()
             except Trouble as trouble:
                 log.warning("sweep: %s", trouble)
+            except Exception:
+                log.exception("sweep: it failed; it is tried again")
             else:
                 log.info("sweep: %d blobs doomed, %d deleted", report.doomed, report.deleted)

@@ -9,7 +9,7 @@ from stillroom_server.domain.distributions import Filename
 from stillroom_server.domain.errors import Fault
 from stillroom_server.domain.metadata import CoreMetadata, parse_metadata
 
-from .bounds import ArchiveLimits, content_fault, shown
+from .bounds import ArchiveLimits, content_fault, listed, shown
 from .metadata_shape import shape_faults
 
 _FIELD = re.compile(r"[A-Za-z][A-Za-z_-]*")
@@ -71,8 +71,10 @@ def _at_least_2_4(metadata_version: str) -> bool:
 
 
 def license_faults(missing: list[str]) -> list[Fault]:
-    """A fault for each licence file that the metadata names and the archive lacks."""
-    return [Fault("License-File", f"{shown(path)} is not in the archive") for path in missing]
+    """The fault of licence files that the metadata names and the archive lacks."""
+    if not missing:
+        return []
+    return [Fault("License-File", f"these files are not in the archive: {listed(missing)}")]
 
 
 def stem_agrees(stem: str, filename: Filename) -> bool:

@@ -61,7 +61,7 @@ class GzipStream:
             try:
                 data = decoder.decompress(packed, CHUNK)
             except zlib.error:
-                raise UnreadableArchive("its gzip stream is damaged") from None
+                raise UnreadableArchive("it is not compressed by gzip, or damaged") from None
             self._total += len(data)
             self._limits.check_unpacked(self._total, self._size)
             if data:

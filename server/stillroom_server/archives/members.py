@@ -38,7 +38,7 @@ def name_faults(names: Iterable[str]) -> list[Fault]:
     return [content_fault(f"{rule}: {listed(found)}") for rule, found in broken.items()]
 
 
-_TWICE = "no two members may have names that differ in nothing, or only in case or Unicode form"
+_TWICE = "no two members may have one name, not even in another case or Unicode form"
 _BELOW_FILE = "no member may lie below a file or link"
 
 

@@ -8,7 +8,7 @@ import re
 
 from stillroom_server.domain.errors import Fault
 
-from .bounds import ArchiveLimits, content_fault, shown
+from .bounds import ArchiveLimits, content_fault, listed
 
 _HEAD_END = re.compile(rb"(?>\r\n|\r|\n){2}")
 _FIELD_START = re.compile(rb"(?>\r\n|\r|\n)(?![ \t])")
@@ -28,17 +28,19 @@ def shape_faults(raw: bytes, limits: ArchiveLimits) -> list[Fault]:
     fields = _FIELD_START.split(head, maxsplit=limits.headers)
     if len(fields) > limits.headers:
         return [content_fault(f"its metadata has more than {limits.headers:,} fields")]
-    faults = []
+    broken: dict[str, list[str]] = {}
     for field in fields:
         name = field.partition(b":")[0].strip()
-        key = name.lower()
-        if key.startswith(b"content-"):
-            # The e-mail parser would take the description apart by it.
-            faults.append(content_fault(f"its metadata must not have a field {_shown(name)}"))
-        elif key not in _FREE_TEXT and len(field) > _MOST_BYTES_OF.get(key, _MOST_BYTES):
-            faults.append(content_fault(f"its metadata has too long a field {_shown(name)}"))
-    return faults
+        rule = _broken_rule(name.lower(), len(field))
+        if rule:
+            broken.setdefault(rule, []).append(name[:200].decode("utf-8", "replace"))
+    return [content_fault(f"{rule}: {listed(names)}") for rule, names in broken.items()]
 
 
-def _shown(name: bytes) -> str:
-    return shown(name[:200].decode("utf-8", "replace"))
+def _broken_rule(name: bytes, length: int) -> str | None:
+    if name.startswith(b"content-"):
+        # The e-mail parser would take the description apart by it.
+        return "its metadata must have no fields of MIME"
+    if name not in _FREE_TEXT and length > _MOST_BYTES_OF.get(name, _MOST_BYTES):
+        return "its metadata has fields that are too long"
+    return None

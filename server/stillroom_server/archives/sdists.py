@@ -41,8 +41,8 @@ def inspect_sdist(
     if contents.pkg_info is not None:
         metadata, metadata_faults = read_metadata(contents.pkg_info, filename, limits)
         faults += metadata_faults
-        if metadata is not None:
-            faults += _license_faults(contents, metadata)
+    if metadata is not None:
+        faults += _license_faults(contents, metadata)
     if faults or metadata is None:
         raise InvalidRequest(faults)
     return metadata
@@ -104,6 +104,5 @@ def _top_faults(contents: _Contents, filename: Filename) -> list[Fault]:
 
 
 def _license_faults(contents: _Contents, metadata: CoreMetadata) -> list[Fault]:
-    top = next(iter(contents.tops()))
-    promised = promised_licenses(metadata)
-    return license_faults([path for path in promised if f"{top}/{path}" not in contents.files])
+    below_top = {name.partition("/")[2] for name in contents.files}
+    return license_faults([path for path in promised_licenses(metadata) if path not in below_top])

@@ -49,8 +49,9 @@ def inspect_wheel(
     faults = name_faults(member.name for member in members) + kind_faults(members)
     if faults:
         raise InvalidRequest(faults)
+    dist_info = _dist_info(members)
     files = {member.name: member for member in members if not member.is_directory}
-    wheel = _Wheel(filename, files, _dist_info(files), ZipContent(file, deadline), limits)
+    wheel = _Wheel(filename, files, dist_info, ZipContent(file, deadline), limits)
     faults = _structure_faults(wheel)
     metadata, metadata_faults = _metadata(wheel)
     faults += metadata_faults + _entry_point_faults(wheel) + _record_faults(wheel)
@@ -59,9 +60,10 @@ def inspect_wheel(
     return metadata
 
 
-def _dist_info(files: Mapping[str, ZipMember]) -> str:
-    tops = {name.partition("/")[0] for name in files if "/" in name}
-    found = sorted(top for top in tops if top.endswith(_DIST_INFO))
+def _dist_info(members: list[ZipMember]) -> str:
+    # `importlib.metadata` finds them in any case.
+    tops = {member.name.partition("/")[0] for member in members}
+    found = sorted(top for top in tops if top.lower().endswith(_DIST_INFO))
     if len(found) != 1:
         which = f": {listed(found)}" if found else ""
         rule = f"a wheel must hold one .dist-info directory, this one holds {len(found)}{which}"

@@ -102,7 +102,7 @@ def _end(file: BinaryIO, size: int) -> tuple[int, int, int]:
     position = size - _END.size
     signature, *narrow, comment = _END.unpack(read_at(file, position, _END.size))
     if signature != END_SIGNATURE or comment:
-        raise UnreadableArchive("it must end with its directory: no comment, nothing after it")
+        raise UnreadableArchive("it is no zip, or has a comment or other data after its end")
     values = list(narrow)
     wide = _end_zip64(file, position)
     if wide is not None:
@@ -113,7 +113,7 @@ def _end(file: BinaryIO, size: int) -> tuple[int, int, int]:
                 raise UnreadableArchive("its two end records contradict each other")
     disk, first_disk, here, count, length, start = values
     if disk or first_disk or here != count:
-        raise UnreadableArchive("it is one part of a split archive")
+        raise UnreadableArchive("it is split into parts, or its end record is broken")
     if start + length != position or length < count * _ENTRY.size:
         raise UnreadableArchive("its directory is not where its end record says")
     return count, length, start

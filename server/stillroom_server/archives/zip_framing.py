@@ -59,8 +59,10 @@ def read_members(
         deadline.check()
         _check_touching(entry.offset, position)
         member = _located(file, entry)
-        position = member.start + member.compressed
         members.append(member)
+        position = member.start + member.compressed
+        if position > directory.start:
+            raise UnreadableArchive("its members overlap the directory")
     _check_touching(directory.start, position)
     return members
 

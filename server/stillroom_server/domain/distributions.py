@@ -5,13 +5,14 @@ import re
 from dataclasses import dataclass
 
 from packaging.utils import (
+    InvalidName,
     InvalidSdistFilename,
     InvalidWheelFilename,
     canonicalize_name,
     parse_sdist_filename,
     parse_wheel_filename,
 )
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from .names import ProjectName
 
@@ -83,9 +84,12 @@ def _parse_wheel(text: str) -> Filename:
 
 def _parse_sdist(text: str) -> Filename:
     try:
-        project, version = parse_sdist_filename(text)
+        name, version = parse_sdist_filename(text)
+        project = canonicalize_name(name, validate=True)
     except InvalidSdistFilename as error:
         raise ValueError(str(error)) from None
+    except InvalidName:
+        raise ValueError(f"{name!r} is not the name of a project") from None
     return Filename(
         text, project, version, FileType.SDIST, "source", f"{project}-{version}.tar.gz"
     )
@@ -120,18 +124,22 @@ def _wheel_version(filename: str, project: ProjectName) -> str | None:
     name, _, rest = filename.partition("-")
     if canonicalize_name(name) != project:
         return None
-    try:
-        return str(Version(rest.partition("-")[0]))
-    except InvalidVersion:
-        return None
+    return _version(rest.partition("-")[0])
 
 
 def _leading_version(text: str) -> str | None:
     # `1.0-py2.7`, `1.0.win32-py2.7`: the version is the longest beginning that is one.
     candidates = [text, *(text[: m.start()] for m in reversed(list(re.finditer(r"[.-]", text))))]
-    for candidate in candidates:
-        try:
-            return str(Version(candidate))
-        except InvalidVersion:
-            continue
-    return None
+    return next((version for text in candidates if (version := _version(text))), None)
+
+
+def canonical_version(text: str) -> str:
+    """A version as it stands in the database; what is no version stays as it is."""
+    return _version(text) or text
+
+
+def _version(text: str) -> str | None:
+    try:
+        return str(Version(text))
+    except ValueError:  # InvalidVersion, or a number of more digits than Python converts
+        return None

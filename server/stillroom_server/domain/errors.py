@@ -14,7 +14,7 @@
           ├── UpstreamFailed     the upstream cannot be reached or answers nonsense
           ├── UpstreamTimeout    the upstream does not answer in time
           ├── Overloaded         too much of this is asked for at the same time
-      ├── StorageBusy        the database or the store cannot be used now
+          ├── StorageBusy        the database or the store cannot be used now
           └── StorageFull        no room left
 
 Services raise these; `web/errors.py` has the one table that turns them into HTTP. A message is

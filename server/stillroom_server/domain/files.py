@@ -25,7 +25,10 @@ class Project:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """A version of a project in a stage; `metadata` is that of the file that came first."""
+    """A version of a project in a stage.
+
+    `metadata` is that of the file that came first, or of the last that replaced another.
+    """
 
     project: ProjectName
     version: str

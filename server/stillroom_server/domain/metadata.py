@@ -2,13 +2,14 @@
 
 import email.parser
 import email.policy
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from packaging.metadata import InvalidMetadata, Metadata, parse_email
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from .errors import Fault
 from .names import ProjectName
@@ -108,7 +109,7 @@ def parse_metadata(raw: bytes) -> CoreMetadata:
 
 def _numbers(version: str) -> tuple[int, int]:
     major, _, minor = version.strip().partition(".")
-    if not (major.isascii() and major.isdigit() and minor.isascii() and minor.isdigit()):
+    if not re.fullmatch(r"[0-9]{1,4}", major) or not re.fullmatch(r"[0-9]{1,4}", minor):
         raise ValueError(f"Metadata-Version: {version.strip()[:40]!r} is not a version")
     return int(major), int(minor)
 
@@ -119,6 +120,8 @@ def _check(headers: Mapping[str, Sequence[str]], raw: bytes) -> None:
         count = len(headers.get(field.lower(), []))
         if count != 1:
             errors.append(ValueError(f"{field}: it must stand exactly once, not {count} times"))
+    if len(headers.get("requires-python", [])) > 1:
+        errors.append(ValueError("Requires-Python: it must stand at most once"))
     if not errors:
         try:
             numbers = _numbers(headers["metadata-version"][0])
@@ -145,6 +148,8 @@ def _field_errors(raw: bytes, numbers: tuple[int, int]) -> list[Exception]:
         Metadata.from_raw(fields, validate=True)
     except ExceptionGroup as group:
         return [_named(error) for error in group.exceptions if _matters(error)]
+    except ValueError as error:  # a number of more digits than Python converts
+        return [ValueError(f"METADATA: {error}")]
     return []
 
 
@@ -229,7 +234,7 @@ def form_faults(form: UploadForm, archive: CoreMetadata, filetype: str) -> list[
 def _same_version(text: str, version: Version) -> bool:
     try:
         return Version(text) == version
-    except InvalidVersion:
+    except ValueError:  # InvalidVersion, or a number of more digits than Python converts
         return False
 
 

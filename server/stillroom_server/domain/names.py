@@ -6,7 +6,7 @@ from typing import NewType
 
 from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 
-from .errors import Fault, InvalidRequest
+from .errors import InvalidRequest
 
 UserName = NewType("UserName", str)
 
@@ -19,13 +19,19 @@ _NAME_RULE = (
 )
 
 
+def shown(value: object) -> str:
+    """A value as a message quotes it: escaped, and cut where it is long."""
+    text = repr(value)
+    return text if len(text) <= 80 else text[:80] + "…"
+
+
 def user_name(text: str) -> UserName:
     """Check a user's name.
 
     Raises InvalidRequest if it is not 1 to 64 characters of letters, digits and `._-@`.
     """
     if not _NAME.fullmatch(text):
-        raise InvalidRequest([Fault("user", f"{text!r} is not a user name; {_NAME_RULE}")])
+        raise InvalidRequest.one("user", f"{shown(text)} is not a user name; {_NAME_RULE}")
     return UserName(text)
 
 
@@ -44,7 +50,7 @@ class IndexName:
         """Build from two parts; raises InvalidRequest if one of them is not a name."""
         owner = user_name(user)
         if not _NAME.fullmatch(index):
-            raise InvalidRequest([Fault("index", f"{index!r} is not an index name; {_NAME_RULE}")])
+            raise InvalidRequest.one("index", f"{shown(index)} is not an index name; {_NAME_RULE}")
         return cls(owner, index)
 
     @classmethod
@@ -55,7 +61,7 @@ class IndexName:
         """
         parts = text.strip().strip("/").split("/")
         if len(parts) != 2:
-            raise InvalidRequest([Fault("index", f"{text!r} is not of the form user/index")])
+            raise InvalidRequest.one("index", f"{shown(text)} is not of the form user/index")
         return cls.checked(*parts)
 
 
@@ -74,9 +80,8 @@ def project_name(text: str) -> ProjectName:
             raise InvalidName("too long")
         return canonicalize_name(text, validate=True)
     except InvalidName:
-        shown = text if len(text) <= 80 else text[:80] + "…"
         rule = (
-            f"{shown!r} is not a project name; use up to 200 ASCII letters, digits and '.', '_', "
-            "'-', starting and ending with a letter or digit"
+            f"{shown(text)} is not a project name; use up to 200 ASCII letters, digits and '.', "
+            "'_', '-', starting and ending with a letter or digit"
         )
-        raise InvalidRequest([Fault("name", rule)]) from None
+        raise InvalidRequest.one("name", rule) from None

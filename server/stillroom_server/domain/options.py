@@ -14,7 +14,7 @@ from packaging.utils import canonicalize_name
 
 from .errors import Fault, InvalidRequest
 from .identity import ANONYMOUS, AUTHENTICATED
-from .names import IndexName
+from .names import IndexName, shown
 
 OptionValue = bool | int | str | tuple[str, ...]
 Kind = Literal["boolean", "seconds", "text", "url", "list"]
@@ -46,19 +46,19 @@ def _boolean(_option: Option, raw: object) -> bool:
         return True
     if isinstance(raw, str) and raw.lower() in {"false", "no", "0"}:
         return False
-    raise ValueError(f"{_shown(raw)} is neither true nor false")
+    raise ValueError(f"{shown(raw)} is neither true nor false")
 
 
 def _seconds(_option: Option, raw: object) -> int:
     digits = str(raw) if isinstance(raw, int) and not isinstance(raw, bool) else raw
     if isinstance(digits, str) and re.fullmatch(r"[0-9]{1,9}", digits, re.ASCII):
         return int(digits)
-    raise ValueError(f"{_shown(raw)} is not a whole number of seconds")
+    raise ValueError(f"{shown(raw)} is not a whole number of seconds")
 
 
 def _text(option: Option, raw: object) -> str:
     if not isinstance(raw, str):
-        raise ValueError(f"{_shown(raw)} is not text")  # noqa: TRY004 - one kind of error for the caller
+        raise ValueError(f"{shown(raw)} is not text")  # noqa: TRY004 - one kind of error for the caller
     if len(raw) > 10_000 or "\0" in raw:
         raise ValueError("it must be under 10,000 characters and hold no NUL")
     return option.check(raw) if option.check else raw
@@ -67,7 +67,7 @@ def _text(option: Option, raw: object) -> str:
 def _list(option: Option, raw: object) -> tuple[str, ...]:
     items = raw.split(",") if isinstance(raw, str) else raw
     if not isinstance(items, list | tuple) or not all(isinstance(item, str) for item in items):
-        raise ValueError(f"{_shown(raw)} is not a list of strings")
+        raise ValueError(f"{shown(raw)} is not a list of strings")
     stripped = [item.strip() for item in items if item.strip()]
     checked = [option.check(item) if option.check else item for item in stripped]
     return tuple(dict.fromkeys(checked))
@@ -82,11 +82,6 @@ _READERS: Mapping[Kind, Callable[[Option, object], OptionValue]] = {
 }
 
 
-def _shown(raw: object) -> str:
-    text = repr(raw)
-    return text if len(text) <= 80 else text[:80] + "…"
-
-
 # Checks of single values
 
 
@@ -95,7 +90,7 @@ def check_base(text: str) -> str:
     try:
         return str(IndexName.parse(text))
     except InvalidRequest:
-        raise ValueError(f"{_shown(text)} is not of the form user/index") from None
+        raise ValueError(f"{shown(text)} is not of the form user/index") from None
 
 
 def check_principal(text: str) -> str:
@@ -103,7 +98,7 @@ def check_principal(text: str) -> str:
     if text.upper() in {ANONYMOUS, AUTHENTICATED}:
         return text.upper()
     if not re.fullmatch(r":?[A-Za-z0-9][A-Za-z0-9._@-]{0,126}", text, re.ASCII):
-        raise ValueError(f"{_shown(text)} is not a user, a :group, {ANONYMOUS} or {AUTHENTICATED}")
+        raise ValueError(f"{shown(text)} is not a user, a :group, {ANONYMOUS} or {AUTHENTICATED}")
     return text
 
 
@@ -112,14 +107,14 @@ def check_project_or_all(text: str) -> str:
     if text == "*":
         return text
     if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?", text, re.ASCII):
-        raise ValueError(f"{_shown(text)} is neither a project's name nor '*'")
+        raise ValueError(f"{shown(text)} is neither a project's name nor '*'")
     return canonicalize_name(text)
 
 
 def check_pattern(text: str) -> str:
     """One entry of `reserved`: a project's name, where `*` stands for any characters."""
     if not re.fullmatch(r"[A-Za-z0-9*]([A-Za-z0-9._*-]*[A-Za-z0-9*])?", text, re.ASCII):
-        raise ValueError(f"{_shown(text)} is not a project's name, with or without '*'")
+        raise ValueError(f"{shown(text)} is not a project's name, with or without '*'")
     return canonicalize_name(text)
 
 
@@ -129,12 +124,12 @@ def check_upstream_url(text: str) -> str:
         parts = urlsplit(text.strip())
         _ = parts.port
     except ValueError:
-        raise ValueError(f"{_shown(text)} is not a URL") from None
+        raise ValueError(f"{shown(text)} is not a URL") from None
     if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ValueError(f"{_shown(text)} is not an http or https URL")
+        raise ValueError(f"{shown(text)} is not an http or https URL")
     if "@" in parts.netloc:
         raise ValueError("it must hold no user name or password: every reader can see options")
-    if parts.query or parts.fragment or re.search(r"[\s\x00-\x1f]", text.strip()):
+    if "?" in text or "#" in text or re.search(r"[\s\x00-\x1f]", text.strip()):
         raise ValueError("it must hold no query, fragment or white space")
     return text.strip().rstrip("/") + "/"
 
@@ -177,9 +172,9 @@ def apply_operations(
 ) -> dict[str, OptionValue]:
     """Apply `key=value`, `key+=value`, `key-=value` and `key-=` in order, to a copy.
 
-    `+=` and `-=` with a value work on lists; `key-=` puts an option back to its default, and
-    is refused for one that has a default, as devpi does, because it would change its value
-    unseen. Raises InvalidRequest naming every operation that cannot be done.
+    `+=` and `-=` with a value work on lists; `key-=` removes an option. It is refused for one
+    that has a default, as devpi does, because it would change its value unseen. Raises
+    InvalidRequest naming every operation that cannot be done.
     """
     by_name = {option.name: option for option in declared}
     faults: list[Fault] = []
@@ -189,7 +184,7 @@ def apply_operations(
         if match is None:
             faults.append(
                 Fault(
-                    "operation", f"{_shown(operation)} is not key=value, key+=value or key-=value"
+                    "operation", f"{shown(operation)} is not key=value, key+=value or key-=value"
                 )
             )
             continue

@@ -1,8 +1,9 @@
 """Finds the plugins and asks them: a typed face on the hooks."""
 
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import Protocol, TypeVar, cast
 
 import pluggy
 
@@ -19,32 +20,50 @@ ENTRY_POINTS = "stillroom_server.plugins"
 
 
 class PluginError(StillroomError):
-    """Two plugins contradict each other, or one that is asked for is not there."""
+    """A plugin cannot be loaded, contradicts another one, or is asked for and not there."""
+
+
+class _Named(Protocol):
+    @property
+    def name(self) -> str: ...
+
+
+_N = TypeVar("_N", bound=_Named)
 
 
 @dataclass(frozen=True, slots=True)
 class PluginListener:
     """One plugin as a listener of events."""
 
-    name: str
-    plugin: object
+    implementation: pluggy.HookImpl
+
+    @property
+    def name(self) -> str:
+        """The plugin's name, which is also that of its cursor."""
+        return self.implementation.plugin_name
 
     def tell(self, entry: JournalEntry) -> None:
         """Call the plugin's own implementation, so that another's failure is not its own."""
-        hook = cast("ServerHooks", self.plugin)
-        hook.stillroom_event(entry=entry)
+        given = {"entry": entry}
+        self.implementation.function(*(given[name] for name in self.implementation.argnames))
 
 
 class Plugins:
-    """The plugins of one server. `extra` are registered beside those of the entry points."""
+    """The plugins of one server. `extra` are registered beside those of the entry points.
+
+    Raises PluginError if one cannot be imported or implements a hook wrongly.
+    """
 
     def __init__(self, extra: Mapping[str, object] | None = None) -> None:
         self._manager = pluggy.PluginManager(PROJECT)
         self._manager.add_hookspecs(ServerHooks)
-        self._manager.load_setuptools_entrypoints(ENTRY_POINTS)
-        for name, plugin in (extra or {}).items():
-            self._manager.register(plugin, name)
-        self._manager.check_pending()
+        try:
+            self._manager.load_setuptools_entrypoints(ENTRY_POINTS)
+            for name, plugin in (extra or {}).items():
+                self._manager.register(plugin, name)
+            self._manager.check_pending()
+        except (ImportError, AttributeError, pluggy.PluginValidationError) as error:
+            raise PluginError(f"plugins: one of them cannot be loaded: {error}") from error
 
     def names(self) -> list[str]:
         """The names of all plugins, sorted."""
@@ -65,30 +84,29 @@ class Plugins:
 
     def blob_store(self, name: str) -> BlobStoreKind:
         """The kind of blob store of that name; raises PluginError."""
-        kinds = _flat(self._manager.hook.stillroom_blob_stores())
-        by_name = {kind.name: kind for kind in cast("list[BlobStoreKind]", kinds)}
-        if name not in by_name:
+        answers: list[Sequence[BlobStoreKind]] = self._manager.hook.stillroom_blob_stores()
+        kinds = _by_name("blob store", answers)
+        if name not in kinds:
             raise PluginError(
-                f"blob_store: there is no kind {name!r}; there are {', '.join(sorted(by_name))}"
+                f"blob_store: there is no kind {name!r}; there are {', '.join(sorted(kinds))}"
             )
-        return by_name[name]
+        return kinds[name]
 
     def index_types(self) -> dict[str, IndexType]:
         """All types of indexes, by name; raises PluginError if two have one name."""
-        types: dict[str, IndexType] = {}
-        for index_type in cast(
-            "list[IndexType]", _flat(self._manager.hook.stillroom_index_types())
-        ):
-            if index_type.name in types:
-                raise PluginError(f"two plugins offer the index type {index_type.name!r}")
-            types[index_type.name] = index_type
-        return types
+        answers: list[Sequence[IndexType]] = self._manager.hook.stillroom_index_types()
+        return _by_name("index type", answers)
 
     def listeners(self) -> list[Listener]:
         """The plugins that want to be told of events, each with a cursor of its own."""
         implementations = self._manager.hook.stillroom_event.get_hookimpls()
-        return [PluginListener(i.plugin_name, i.plugin) for i in implementations]
+        return [PluginListener(implementation) for implementation in implementations]
 
 
-def _flat(answers: Sequence[Sequence[object]]) -> list[object]:
-    return [item for answer in answers for item in answer]
+def _by_name(what: str, answers: Iterable[Iterable[_N]]) -> dict[str, _N]:
+    named: dict[str, _N] = {}
+    for offer in itertools.chain.from_iterable(answers):
+        if offer.name in named:
+            raise PluginError(f"two plugins offer the {what} {offer.name!r}")
+        named[offer.name] = offer
+    return named

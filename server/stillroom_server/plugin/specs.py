@@ -54,7 +54,10 @@ class ServerHooks:
 
     @hookspec
     def stillroom_blob_stores(self) -> "Sequence[BlobStoreKind]":
-        """Offer kinds of blob stores (collect); the setting `blob_store` chooses one by name."""
+        """Offer kinds of blob stores (collect). Two of one name are an error.
+
+        The setting `blob_store` chooses one by name.
+        """
 
     @hookspec
     def stillroom_index_types(self) -> "Sequence[IndexType]":

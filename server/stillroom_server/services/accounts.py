@@ -61,6 +61,7 @@ class PasswordMemory:
     def _remember(self, key: bytes) -> None:
         with self._lock:
             self._verified[key] = time.monotonic() + self._lifetime
+            self._verified.move_to_end(key)
             while len(self._verified) > self._size:
                 self._verified.popitem(last=False)
 
@@ -138,7 +139,7 @@ class Authenticator:
         """
         if credentials is None:
             return Identity()
-        if len(credentials.secret) > MAX_SECRET:
+        if len(credentials.secret.encode(errors="surrogatepass")) > MAX_SECRET:
             raise NotAuthenticated("The password or token is longer than any that is given out.")
         identity = self._authentication.authenticate(credentials, self._accounts)
         if identity is None:

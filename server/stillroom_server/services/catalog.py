@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from stillroom_server.domain.distributions import version_in
+from stillroom_server.domain.distributions import canonical_version, version_in
 from stillroom_server.domain.errors import NotFound
 from stillroom_server.domain.files import File
 from stillroom_server.domain.indexes import Index
@@ -15,7 +15,6 @@ from stillroom_server.domain.upstream import UpstreamFile
 
 from .pages import Found, Pages, of_mirror
 from .ports import Database
-from .releases import canonical
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +60,7 @@ class Catalog:
 
     def release(self, lineage: Lineage, project: ProjectName, version: str) -> ReleaseView:
         """One release of a project; raises NotFound."""
-        wanted = canonical(version)
+        wanted = canonical_version(version)
         for view in self.project(lineage, project):
             if view.version == wanted:
                 return view

@@ -1,9 +1,11 @@
 """Files of mirrors on their way here: fetched once, followed by all who ask, kept when whole."""
 
+import copy
 import hashlib
 import logging
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from stillroom_server.domain.errors import StillroomError, UpstreamFailed
@@ -102,7 +104,7 @@ class Download:
     def _failure(self) -> StillroomError:
         # Each reader raises its own: one exception raised in many threads tangles tracebacks.
         assert self._error is not None
-        error = type(self._error)(self._error.message)
+        error = copy.copy(self._error)
         error.__cause__ = self._error
         return error
 
@@ -174,41 +176,34 @@ class Downloads:
 
     def _run(self, key: tuple[IndexName, str, str], wanted: Wanted, download: Download) -> None:
         try:
-            with self._slots:
-                self._receive(wanted, download)
+            with (
+                self._slots,
+                _telling(wanted, download),
+                self._store.receive() as writer,
+                # Followers must know of a failure before the writer that they read is closed.
+                _telling(wanted, download),
+            ):
+                self._fetch(wanted, download, writer)
         finally:
             with self._lock:
                 del self._running[key]
-
-    def _receive(self, wanted: Wanted, download: Download) -> None:
-        with self._store.receive() as writer:
-            # Followers must know of a failure before the writer that they read from is closed.
-            try:
-                self._fetch(wanted, download, writer)
-            except StillroomError as error:
-                log.warning(
-                    "%s: %s was not fetched: %s", wanted.index.name, wanted.filename, error
-                )
-                download.failed(error)
-            except BaseException:
-                download.failed(UpstreamFailed(f"Fetching {wanted.filename} failed."))
-                raise
 
     def _fetch(self, wanted: Wanted, download: Download, writer: BlobWriter) -> None:
         checks = {name: hashlib.new(name) for name, _digest in wanted.hashes}
         size = 0
         with self._upstream.fetch(wanted.url) as transfer:
-            _check_size(wanted, transfer.size)
+            expected = wanted.size if wanted.size is not None else transfer.size
+            _check_size(wanted, transfer.size, expected)
             download.started(writer, transfer.size)
             for chunk in transfer.chunks():
                 writer.write(chunk)
                 for check in checks.values():
                     check.update(chunk)
                 size += len(chunk)
-                if wanted.size is not None and size > wanted.size:
+                if expected is not None and size > expected:
                     break
                 download.received(len(chunk))
-        _check_size(wanted, size)
+        _check_size(wanted, size, expected)
         for name, digest in wanted.hashes:
             if checks[name].hexdigest() != digest.lower():
                 raise UpstreamFailed(
@@ -222,9 +217,22 @@ class Downloads:
         download.finished(sha256)
 
 
-def _check_size(wanted: Wanted, size: int | None) -> None:
-    if size is not None and wanted.size is not None and size != wanted.size:
+@contextmanager
+def _telling(wanted: Wanted, download: Download) -> Iterator[None]:
+    """Tell a failure to all who follow: nobody else would wake them."""
+    try:
+        yield
+    except StillroomError as error:
+        log.warning("%s: %s was not fetched: %s", wanted.index.name, wanted.filename, error)
+        download.failed(error)
+    except BaseException:
+        download.failed(UpstreamFailed(f"Fetching {wanted.filename} failed."))
+        raise
+
+
+def _check_size(wanted: Wanted, size: int | None, expected: int | None) -> None:
+    if size is not None and expected is not None and size != expected:
         raise UpstreamFailed(
-            f"The upstream sent {size} bytes for {wanted.filename} and lists {wanted.size}; "
+            f"The upstream sent {size} bytes for {wanted.filename} in place of {expected}; "
             "it was not kept."
         )

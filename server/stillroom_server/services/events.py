@@ -1,5 +1,6 @@
 """Telling listeners what was committed: after the commit, in order, by a durable cursor."""
 
+import itertools
 import logging
 import threading
 from collections.abc import Sequence
@@ -38,7 +39,7 @@ class EventTeller:
             self._thread.start()
 
     def stop(self) -> None:
-        """Finish the entry at hand and end."""
+        """Finish the change at hand and end."""
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join()
@@ -49,15 +50,23 @@ class EventTeller:
             self._catch_up(listener)
 
     def _run(self) -> None:
-        told = -1
+        told = self._tell_news(-1)
         while not self._stop.wait(self._interval):
-            try:
-                serial = self._database.serial()
-                if serial != told:
-                    self.tell_all()
-                    told = serial
-            except Trouble as trouble:
-                log.warning("events: %s", trouble)
+            told = self._tell_news(told)
+
+    def _tell_news(self, told: int) -> int:
+        """Tell what came after a serial; the serial up to which everything is told now."""
+        try:
+            serial = self._database.serial()
+            if serial != told:
+                self.tell_all()
+        except Trouble as trouble:
+            log.warning("events: %s", trouble)
+        except Exception:
+            log.exception("events: telling them failed; it is tried again")
+        else:
+            return serial
+        return told
 
     def _catch_up(self, listener: Listener) -> None:
         cursor = self._cursor(listener)
@@ -66,10 +75,19 @@ class EventTeller:
                 entries = unit.journal.since(cursor, BATCH)
             if not entries:
                 return
-            for entry in entries:
-                _tell(listener, entry)
-            cursor = entries[-1].serial
+            cursor = self._tell_in_order(listener, entries)
             self._set_cursor(listener, cursor)
+
+    def _tell_in_order(self, listener: Listener, entries: Sequence[JournalEntry]) -> int:
+        """Tell entries until the end or `stop`; the last serial that was told in full."""
+        told = 0
+        for serial, of_one_commit in itertools.groupby(entries, lambda entry: entry.serial):
+            for entry in of_one_commit:
+                _tell(listener, entry)
+            told = serial
+            if self._stop.is_set():
+                break
+        return told
 
     def _cursor(self, listener: Listener) -> int:
         with self._database.reading() as unit:
@@ -96,3 +114,4 @@ def _tell(listener: Listener, entry: JournalEntry) -> None:
             )  # fmt: skip
         else:
             return
+    log.error("listener %s does not learn of serial %d", listener.name, entry.serial)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import BinaryIO
 
-from stillroom_server.domain.errors import NotFound
+from stillroom_server.domain.errors import NotFound, StorageBusy
 from stillroom_server.domain.files import File
 from stillroom_server.domain.indexes import Index
 from stillroom_server.domain.lineage import Lineage, origin_of
@@ -43,7 +43,10 @@ class Content:
         try:
             return self._store.open(self.sha256)
         except FileNotFoundError:
-            raise NotFound(f"The content of {self.filename} is missing in the store.") from None
+            # Its row says that it exists: the loss is ours, and 404 would make it the client's.
+            raise StorageBusy(
+                f"The content of {self.filename} is missing in the store; restore it there."
+            ) from None
 
     def follow(self, start: int, stop: int) -> Iterator[bytes]:
         """The bytes of a download as they arrive; raises when it breaks off."""

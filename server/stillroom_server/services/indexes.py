@@ -80,12 +80,11 @@ class IndexService:
                     raise InvalidRequest.one("options", f"they are so already on {name}")
                 return index
             self._check_upstream(identity, index_type, index, options)
-            self._check_bases(unit, identity, name, options)
+            if options.get("bases") != index.options.get("bases"):
+                self._check_bases(unit, identity, name, options)
             changed = unit.indexes.change(index, options)
-            keys = sorted(
-                k for k in {*options, *index.options} if options.get(k) != index.options.get(k)
-            )
             event = Event(EventKind.INDEX_CHANGED, identity.user, index=name)
+            keys = _changed_keys(index.options, options)
             unit.journal.record(replace(event, details={"options": keys}))
         return changed
 

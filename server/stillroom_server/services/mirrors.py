@@ -1,5 +1,6 @@
 """Mirrors' pages: kept, revalidated when they have expired, served stale when that fails."""
 
+import copy
 import logging
 import threading
 import time
@@ -75,14 +76,12 @@ class Mirrors:
 
         Raises UpstreamFailed or UpstreamTimeout only where nothing is kept that could be served.
         """
-        with self._database.reading() as unit:
-            kept = unit.mirror_pages.get(index, project)
         if not refresh:
-            answer = self._known_answer(index, project, kept)
+            answer = self._known_answer(index, project, self._kept(index, project))
             if answer is not None:
                 return answer
         key = (index.name, project)
-        return self._refreshes.run(key, lambda: self._refresh(index, project))
+        return self._refreshes.run(key, lambda: self._refresh(index, project, forced=refresh))
 
     def names(self, index: Index) -> list[ProjectName]:
         """The projects that the mirror lists: what is known here, or all that the upstream has."""
@@ -108,6 +107,10 @@ class Mirrors:
             unit.mirror_pages.put_names(index, names, self._clock())
         return names
 
+    def _kept(self, index: Index, project: ProjectName) -> CachedPage | None:
+        with self._database.reading() as unit:
+            return unit.mirror_pages.get(index, project)
+
     def _known_answer(
         self, index: Index, project: ProjectName, kept: CachedPage | None
     ) -> MirrorPage | None:
@@ -131,14 +134,17 @@ class Mirrors:
 
     def _stale(self, kept: CachedPage | None, pause: _Pause) -> MirrorPage:
         if kept is None:
-            raise pause.trouble
+            # One of its own for each: an exception that many threads raise grows with each.
+            raise copy.copy(pause.trouble)
         seconds = max(0.0, pause.until - time.monotonic())
         return MirrorPage(kept.files, kept.exists, seconds, stale=True)
 
-    def _refresh(self, index: Index, project: ProjectName) -> MirrorPage:
-        # Read again: whoever asked just before us may have stored the page by now.
-        with self._database.reading() as unit:
-            kept = unit.mirror_pages.get(index, project)
+    def _refresh(self, index: Index, project: ProjectName, *, forced: bool) -> MirrorPage:
+        kept = self._kept(index, project)
+        # Look again: whoever asked just before us may have stored the page by now.
+        answered = None if forced else self._known_answer(index, project, kept)
+        if answered is not None:
+            return answered
         known = kept.validators if kept is not None and kept.exists else Validators()
         try:
             answer = self._upstream.project_page(_base_url(index), project, known)
@@ -148,7 +154,8 @@ class Mirrors:
             self._pauses.pop((index.name, project), None)
         if isinstance(answer, PageFetched):
             return self._store(index, project, kept, answer)
-        if isinstance(answer, NotModified) and kept is not None:
+        if isinstance(answer, NotModified):
+            assert kept is not None, "only what is kept can be confirmed"
             return self._keep(index, kept.checked_again(self._clock()), kept)
         return self._gone(index, project, kept)
 

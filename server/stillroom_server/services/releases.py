@@ -2,10 +2,8 @@
 
 from dataclasses import dataclass, replace
 
-from packaging.version import InvalidVersion, Version
-
 from stillroom_server.domain.access import Permission
-from stillroom_server.domain.distributions import parse_filename, version_in
+from stillroom_server.domain.distributions import canonical_version, parse_filename, version_in
 from stillroom_server.domain.errors import Forbidden, InvalidRequest, NotFound
 from stillroom_server.domain.events import Event, EventKind
 from stillroom_server.domain.files import File, NewFile, Project, Yanked
@@ -137,14 +135,14 @@ class Releases:
             for file in files:
                 unit.files.delete(file, self._clock())
                 _record(unit, EventKind.FILE_REMOVED, identity, file)
-            unit.projects.delete_release(held, canonical(version))
+            unit.projects.delete_release(held, canonical_version(version))
             unit.journal.record(
                 Event(
                     EventKind.RELEASE_REMOVED,
                     identity.user,
                     index=name,
                     project=project,
-                    details={"version": canonical(version)},
+                    details={"version": canonical_version(version)},
                 )
             )
 
@@ -208,7 +206,7 @@ class Releases:
         with self._database.reading() as unit:
             held, files = _release(unit, source, project, version)
             releases = {release.version: release for release in unit.projects.releases(held)}
-        metadata = releases[canonical(version)].metadata
+        metadata = releases[canonical_version(version)].metadata
         return [
             Addition(project, held.display_name, self._copied(file, identity), metadata)
             for file in files
@@ -235,8 +233,10 @@ class Releases:
     def _from_mirror(
         self, identity: Identity, index: Index, project: ProjectName, version: str
     ) -> tuple[list[Addition], list[Pushed]]:
+        if index.reserves(project):
+            raise NotFound(f"{project} is reserved in {index.name}, which never asks for it.")
         page = self._mirrors.page(index, project)
-        wanted = canonical(version)
+        wanted = canonical_version(version)
         additions: list[Addition] = []
         skipped: list[Pushed] = []
         for file in page.files:
@@ -273,14 +273,6 @@ class Releases:
         return Addition(project, metadata.name, new, metadata.fields)
 
 
-def canonical(version: str) -> str:
-    """A version as it stands in the database; what is no version stays as it is."""
-    try:
-        return str(Version(version))
-    except InvalidVersion:
-        return version
-
-
 def _project(unit: Unit, index: Index, project: ProjectName) -> Project:
     held = unit.projects.get(index, project)
     if held is None:
@@ -293,7 +285,7 @@ def _release(
 ) -> tuple[Project, list[File]]:
     index = lineage_in(unit, name).asked
     held = _project(unit, index, project)
-    wanted = canonical(version)
+    wanted = canonical_version(version)
     files = [file for file in unit.files.of_project(index, project) if file.version == wanted]
     if not files:
         raise NotFound(f"There is no release {project} {version} in {name}.")
@@ -308,7 +300,7 @@ def _removable(unit: Unit, name: IndexName, *, force: bool) -> Index:
 
 
 def _forget_release(unit: Unit, index: Index, project: ProjectName, version: str) -> None:
-    wanted = canonical(version)
+    wanted = canonical_version(version)
     names = [
         kept.filename
         for kept in unit.mirror_pages.kept(index, project)

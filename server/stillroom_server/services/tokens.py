@@ -60,7 +60,7 @@ class TokenService:
         """
         if identity.user != user:
             raise Forbidden("Not allowed: a token can only be made by its own user.")
-        if not timedelta(0) < timedelta(seconds=seconds) <= MAX_LIFETIME:
+        if not 0 < seconds <= MAX_LIFETIME.total_seconds():
             raise InvalidRequest.one("expires_in", "use 1 second to 366 days, in seconds")
         if identity.limits is not None and not identity.limits.covers(limits):
             raise Forbidden("Not allowed: the new token would reach further than the one in use.")

@@ -80,7 +80,7 @@ class UserService:
             if password_hash is not None:
                 after = replace(after, password_hash=password_hash)
                 unit.tokens.delete_all(name)
-            if after != before:
+            if password_hash is not None or after != before:
                 after = replace(after, modified=self._clock())
                 unit.users.change(after)
                 event = Event(EventKind.USER_CHANGED, identity.user, user=name)

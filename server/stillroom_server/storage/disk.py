@@ -198,6 +198,7 @@ class _DiskWriter:
             if os.fstat(self._descriptor).st_size != self._size:
                 raise StorageBusy("a write to the blob store failed; send the content anew")
             os.fchmod(self._descriptor, 0o600)
+            os.utime(self._descriptor)
             os.fsync(self._descriptor)
             self._store.adopt(self._path, sha256, self._size)
         return sha256

@@ -43,8 +43,8 @@ class Mode(enum.Enum):
     """Alone. No foreign keys on SQLite, where tables are changed by building them anew."""
 
 
-# "stillroom" in a form that fits; any program that migrates this database takes the same lock.
-_MIGRATION_LOCK = 0x5717_1200_0000
+# Any number, as long as it stays the same from release to release.
+_MIGRATION_LOCK = 5_717_112_000
 
 _OPTIONS: Mapping[str, Mapping[Mode, Mapping[str, Any]]] = {
     "sqlite": {
@@ -81,7 +81,7 @@ def parse_url(url: str) -> URL:
         return parsed
     if parsed is not None and parsed.drivername in {"postgresql", "postgresql+psycopg"}:
         return parsed.set(drivername="postgresql+psycopg")
-    # The URL itself may hold a password and is not repeated.
+    # The URL may hold a password and is not repeated.
     raise UnusableDatabase(
         "database: use sqlite:///path/to/file or postgresql://user:password@host/name"
     )

@@ -2,14 +2,14 @@
 
 import sqlite3
 
-from sqlalchemy import exc
 from sqlalchemy.engine import ExceptionContext
 
 from stillroom_server.domain.errors import Conflict, StillroomError, StorageBusy, StorageFull
 
 _SQLITE_DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _POSTGRES_DISK_FULL = "53100"
-_POSTGRES_READ_ONLY = "25006"
+# A write on a standby; and to begin for writing there, which Postgres calls "not supported".
+_POSTGRES_READ_ONLY = {"25006", "0A000"}
 
 
 class UnusableDatabase(StillroomError):
@@ -35,7 +35,7 @@ def as_domain_error(error: BaseException, *, reading: bool) -> Exception | None:
     sqlite_code = getattr(error, "sqlite_errorcode", None)
     sqlstate = getattr(error, "sqlstate", None)
     primary = sqlite_code & 0xFF if sqlite_code is not None else None
-    if primary == sqlite3.SQLITE_READONLY or sqlstate == _POSTGRES_READ_ONLY:
+    if primary == sqlite3.SQLITE_READONLY or sqlstate in _POSTGRES_READ_ONLY:
         if reading:
             return RuntimeError("this unit only reads; open one with writing() to change things")
         return StorageBusy("the database is read-only at the moment; try again later")
@@ -62,7 +62,7 @@ def _by_class(error: BaseException) -> Exception | None:
 
 def translate(context: ExceptionContext) -> None:
     """Listen to SQLAlchemy's `handle_error`: raise the domain's error in place of its own."""
-    if context.is_pre_ping or isinstance(context.sqlalchemy_exception, exc.ProgrammingError):
+    if context.is_pre_ping:
         return
     connection = context.connection
     reading = connection is not None and bool(connection.get_execution_options().get("reading"))
@@ -70,7 +70,7 @@ def translate(context: ExceptionContext) -> None:
     if error is None:
         return
     sqlstate = getattr(context.original_exception, "sqlstate", None)
-    if sqlstate == _POSTGRES_READ_ONLY and not reading:
+    if sqlstate in _POSTGRES_READ_ONLY and not reading:
         # A primary that was demoted: every connection in the pool leads to it.
         context.is_disconnect = True
     raise error

@@ -31,16 +31,17 @@ class SqlFiles:
 
     def of_project(self, index: Index, name: ProjectName) -> list[File]:
         """All files of a project in one stage, oldest first."""
-        return self._select(index, _projects.c.name == name)
+        # Not by the index of the file: that could lead through all files of the index.
+        return self._select(index, _projects.c.index_id == index.id, _projects.c.name == name)
 
     def get(self, index: Index, filename: str) -> File | None:
         """The file of exactly that name."""
-        found = self._select(index, _files.c.filename == filename)
+        found = self._select(index, _files.c.index_id == index.id, _files.c.filename == filename)
         return found[0] if found else None
 
     def by_key(self, index: Index, key: str) -> File | None:
         """The file that is the same artefact under any spelling."""
-        found = self._select(index, _files.c.key == key)
+        found = self._select(index, _files.c.index_id == index.id, _files.c.key == key)
         return found[0] if found else None
 
     def add(self, project: Project, file: NewFile) -> File:
@@ -81,11 +82,11 @@ class SqlFiles:
         statement = update(_files).where(_files.c.id.in_(ids))
         self._connection.execute(statement.values(yanked=_yanked_column(yanked)))
 
-    def _select(self, index: Index, condition: ColumnElement[bool]) -> list[File]:
+    def _select(self, index: Index, *conditions: ColumnElement[bool]) -> list[File]:
         query = (
             select(_files, _projects.c.name.label("project_name"))
             .join(_projects, _projects.c.id == _files.c.project_id)
-            .where(_files.c.index_id == index.id, condition)
+            .where(*conditions)
             .order_by(_files.c.id)
         )
         return [_file(index.name, row) for row in self._connection.execute(query)]

@@ -59,7 +59,8 @@ def upgrade(url: str) -> bool:
 
     All of it is one transaction, under a lock: of two processes that upgrade at once, one does
     it, the other waits and finds it done. Raises SchemaMismatch for a database that is newer
-    than the code, or that holds another program's tables.
+    than the code, or that holds another program's tables; UnusableDatabase where no file can be
+    created.
     """
     _create_private(_sqlite_path(url))
     engine = open_engine(url, _LIMITS)
@@ -123,8 +124,14 @@ def _sqlite_path(url: str) -> Path | None:
 
 def _create_private(path: Path | None) -> None:
     # The file holds the hashes of passwords. What SQLite puts beside it gets the same mode.
-    if path is not None and not path.exists():
+    if path is None or path.exists():
+        return
+    try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    except OSError as error:
+        raise UnusableDatabase(
+            f"The database file {path} cannot be created: {error.strerror}."
+        ) from error
 
 
 def _run_alembic(connection: Connection) -> None:

@@ -1,8 +1,4 @@
-"""The tables. `stillroom_migrations` builds them; a test proves that both say the same.
-
-Ids are never given out twice, on SQLite neither (`sqlite_autoincrement`): caches and listeners
-may still know a deleted row by its id.
-"""
+"""The tables. `stillroom_migrations` builds them; a test proves that both say the same."""
 
 from sqlalchemy import (
     JSON,
@@ -44,7 +40,6 @@ users = Table(
     Column("title", Text),
     Column("description", Text),
     Column("custom_data", JSON(none_as_null=True)),
-    sqlite_autoincrement=True,
 )
 
 tokens = Table(
@@ -71,7 +66,6 @@ indexes = Table(
     Column("options", JSON, nullable=False),
     Column("created", UtcDateTime, nullable=False),
     UniqueConstraint("user_id", "name"),
-    sqlite_autoincrement=True,
 )
 
 # Rows, not an option's value: so a base cannot vanish while something inherits from it.
@@ -92,8 +86,6 @@ projects = Table(
     Column("display_name", Text, nullable=False),
     Column("created", UtcDateTime, nullable=False),
     UniqueConstraint("index_id", "name"),
-    Index(None, "name"),
-    sqlite_autoincrement=True,
 )
 
 releases = Table(
@@ -104,7 +96,6 @@ releases = Table(
     Column("version", Text, nullable=False),
     Column("metadata", Document, nullable=False),
     UniqueConstraint("project_id", "version"),
-    sqlite_autoincrement=True,
 )
 
 blobs = Table(
@@ -140,7 +131,6 @@ files = Table(
     Column("pushed_from", Text),
     UniqueConstraint("index_id", "key"),
     UniqueConstraint("index_id", "filename"),
-    sqlite_autoincrement=True,
 )
 
 deleted_files = Table(

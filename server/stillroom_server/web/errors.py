@@ -34,7 +34,8 @@ from stillroom_server.domain.errors import (
 from stillroom_server.services.access import REFUSED
 
 from .identity import identify
-from .negotiation import accepts_json
+from .negotiation import accepts_json, wants_page
+from .routes import methods_of
 from .security import services_of
 
 log = logging.getLogger(__name__)
@@ -80,7 +81,8 @@ def error_response(request: Request, error: StillroomError) -> Response:
     """A domain error as an HTTP answer."""
     status = _status(error)
     if status == 401 and _is_index_question(request):
-        # devpi's client asks this before it logs in, and gives up on a 401.
+        # devpi's client asks this before it logs in, and gives up on a 401. Installers that ask
+        # for the page at this address need the 401: it makes them look for credentials.
         status = 403
     response = told(request, status, error.message)
     if isinstance(error, InvalidRequest) and accepts_json(request):
@@ -130,7 +132,8 @@ def reason_phrase(message: str) -> str:
 def _is_index_question(request: Request) -> bool:
     route = request.matched_route
     is_asked = route is not None and route.name == "index" and request.method in {"GET", "HEAD"}
-    return is_asked and "HTTP_AUTHORIZATION" not in request.environ
+    is_page = wants_page(request)
+    return is_asked and not is_page and "HTTP_AUTHORIZATION" not in request.environ
 
 
 def _on_stillroom_error(error: StillroomError, request: Request) -> Response:
@@ -148,7 +151,9 @@ def _on_not_found(error: HTTPNotFound, request: Request) -> Response:
     if identity.is_anonymous:
         return error_response(request, NotAuthenticated(REFUSED))
     if isinstance(error, PredicateMismatch):
-        return told(request, 405, f"{request.method} is not possible here.")
+        answer = told(request, 405, f"{request.method} is not possible here.")
+        answer.headers["Allow"] = ", ".join(methods_of(request.matched_route.name))
+        return answer
     return error_response(request, NotFound("There is nothing at this address."))
 
 

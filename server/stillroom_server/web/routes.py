@@ -139,6 +139,12 @@ ROUTES = (
 )
 
 
+def methods_of(route_name: str) -> list[str]:
+    """The methods that a route answers, sorted: what the header `Allow` says."""
+    route = next(route for route in ROUTES if route.name == route_name)
+    return sorted({method for view in route.views for method in view.methods})
+
+
 class _SendsType:
     """A view predicate: the request has a body of this content type."""
 

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from packaging.version import InvalidVersion, Version
 from pyramid.request import Request
 from pyramid.response import Response
 
+from stillroom_server.domain.distributions import canonical_version
 from stillroom_server.domain.errors import Fault, InvalidRequest, NotFound
 from stillroom_server.domain.names import IndexName, ProjectName, project_name
 from stillroom_server.services.catalog import ReleaseFile, ReleaseView
@@ -172,8 +172,4 @@ def _project(request: Request) -> ProjectName:
 
 
 def _version(request: Request) -> str:
-    version: str = request.matchdict["version"]
-    try:
-        return str(Version(version))
-    except InvalidVersion:
-        return version
+    return canonical_version(request.matchdict["version"])

@@ -36,7 +36,7 @@ def discovery(request: Request) -> Response:
     }
     if user and index:
         address = f"{root}/{user}/{index}"
-        answer |= {"index": address, "simpleindex": f"{address}/+simple/"}
+        answer |= {"index": address, "simpleindex": f"{address}/simple/"}
         if _takes_uploads(request, identity, user, index):
             answer["pypisubmit"] = f"{address}/"
     return result("apiconfig", answer)

@@ -59,7 +59,7 @@ def _wanted(body: Mapping[str, Any]) -> tuple[TokenLimits, int, str]:
         if key not in _FIELDS
     ]
     scope = body.get("scope", Scope.ALL)
-    if scope not in set(Scope):
+    if not isinstance(scope, str) or scope not in set(Scope):
         faults.append(Fault("scope", "use `read` or `all`"))
     seconds = body.get("expires_in", DEFAULT_SECONDS)
     if not isinstance(seconds, int) or isinstance(seconds, bool):

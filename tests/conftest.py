@@ -1,0 +1,64 @@
+"""Fixtures that several suites share."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+import pytest
+
+from stillroom_server.storage.database import SqlDatabase
+from stillroom_server.storage.disk import DiskBlobStore
+from support.databases import PostgresServer, SqliteTemplate
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """One Postgres server for the session, or for each worker of it."""
+    server = PostgresServer()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> SqliteTemplate:
+    return SqliteTemplate(tmp_path_factory.mktemp("sqlite"))
+
+
+@pytest.fixture
+def fresh_database(
+    request: pytest.FixtureRequest, tmp_path: Path
+) -> Callable[[str], AbstractContextManager[str]]:
+    """Makes a fresh, migrated database of a kind and gives its URL."""
+
+    @contextmanager
+    def fresh(kind: str) -> Iterator[str]:
+        if kind == "postgres":
+            with request.getfixturevalue("postgres_server").database() as url:
+                yield url
+        else:
+            template = request.getfixturevalue("sqlite_template")
+            yield template.copy_to(tmp_path / "stillroom.sqlite")
+
+    return fresh
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database_url(
+    request: pytest.FixtureRequest, fresh_database: Callable[[str], AbstractContextManager[str]]
+) -> Iterator[str]:
+    """A fresh, migrated database of each kind."""
+    with fresh_database(request.param) as url:
+        yield url
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[SqlDatabase]:
+    """Units of work on a fresh database of each kind."""
+    opened = SqlDatabase(database_url)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def blob_store(tmp_path: Path) -> DiskBlobStore:
+    return DiskBlobStore.create(tmp_path / "blob-store")
