@@ -28,8 +28,10 @@ def test_only_what_nothing_refers_to_is_doomed_and_only_once(database: Database)
         kept = KeptFile("x.whl", sha256_of("kept"), 4, NOW)
         unit.mirror_pages.keep(add_mirror(unit), ProjectName("x"), kept)
         unit.blobs.link(sha256_of("loose"), 5)
+        assert len(unit.blobs.unreferenced()) == 1
         assert unit.blobs.doom_unreferenced(NOW) == 1
         assert unit.blobs.doom_unreferenced(NOW + DAY) == 0
+        assert unit.blobs.unreferenced() == []
     with database.reading() as unit:
         assert unit.blobs.get(sha256_of("loose")) == Blob(sha256_of("loose"), 5, doomed=NOW)
         for referred in (A, B, sha256_of("kept")):

@@ -67,7 +67,7 @@ def test_the_same_page_found_unchanged_keeps_all_but_the_time(database: Database
         mirror = add_mirror(unit)
         unit.mirror_pages.put(mirror, PAGE)
     with database.writing() as unit:
-        unit.mirror_pages.put(mirror, PAGE.checked_again(NOW + DAY))
+        unit.mirror_pages.touch(mirror, DEMO, NOW + DAY)
     with database.reading() as unit:
         assert unit.mirror_pages.get(mirror, DEMO) == replace(PAGE, checked=NOW + DAY)
 

@@ -260,6 +260,10 @@ class FakeBlobs(Repository):
     def get(self, sha256: str) -> Blob | None:
         return self._tables.blobs.get(sha256)
 
+    def unreferenced(self) -> list[Blob]:
+        free = [blob for blob in self._unreferenced(self._tables) if blob.doomed is None]
+        return sorted(free, key=lambda blob: blob.sha256)
+
     def doom_unreferenced(self, now: datetime) -> int:
         fated = [b for b in self._unreferenced(self._to_write) if b.doomed is None]
         for blob in fated:
@@ -295,6 +299,10 @@ class FakeMirrorPages(Repository):
 
     def put(self, index: Index, page: CachedPage) -> None:
         self._to_write.pages[index.id, page.project] = page
+
+    def touch(self, index: Index, project: ProjectName, checked: datetime) -> None:
+        page = self._to_write.pages[index.id, project]
+        self._to_write.pages[index.id, project] = replace(page, checked=checked)
 
     def names(self, indexes: Sequence[Index]) -> list[ProjectName]:
         ids = {index.id for index in indexes}

@@ -24,7 +24,7 @@ _FREE_TEXT = frozenset({b"description", b"license"})
 
 def shape_faults(raw: bytes, limits: ArchiveLimits) -> list[Fault]:
     """What keeps these bytes of a METADATA or PKG-INFO file from being parsed."""
-    head = _HEAD_END.split(raw, maxsplit=1)[0]
+    head = _HEAD_END.split(raw, maxsplit=1)[0].rstrip(b"\r\n")
     fields = _FIELD_START.split(head, maxsplit=limits.headers)
     if len(fields) > limits.headers:
         return [content_fault(f"its metadata has more than {limits.headers:,} fields")]

@@ -77,7 +77,6 @@ def sweep(loaded: LoadedSettings, *, dry_run: bool) -> None:
         report = Sweep(database, store, assembly.utc_now).run(dry_run=dry_run)
     finally:
         database.close()
-    verb = "would be deleted" if dry_run else "deleted"
-    click.echo(f"{report.deleted} blobs ({report.deleted_bytes:,} bytes) {verb}.")
-    if not dry_run:
-        click.echo(f"{report.doomed} blobs are new among those that wait.")
+    would = "would be " if dry_run else ""
+    click.echo(f"{report.deleted} blobs ({report.deleted_bytes:,} bytes) {would}deleted.")
+    click.echo(f"{report.doomed} more blobs {would}marked; they wait for a day.")

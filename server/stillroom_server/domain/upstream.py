@@ -54,10 +54,6 @@ class CachedPage:
     checked: datetime
     seen: Mapping[str, Seen] = field(default_factory=dict)
 
-    def checked_again(self, now: datetime) -> "CachedPage":
-        """The same page, found unchanged."""
-        return replace(self, checked=now)
-
     def says_the_same(self, other: "CachedPage") -> bool:
         """Whether an installer would see no difference."""
         return self.exists == other.exists and self.files == other.files

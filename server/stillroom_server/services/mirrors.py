@@ -156,7 +156,7 @@ class Mirrors:
             return self._store(index, project, kept, answer)
         if isinstance(answer, NotModified):
             assert kept is not None, "only what is kept can be confirmed"
-            return self._keep(index, kept.checked_again(self._clock()), kept)
+            return self._confirm(index, kept)
         return self._gone(index, project, kept)
 
     def _failed(
@@ -168,6 +168,11 @@ class Mirrors:
         with self._lock:
             _put_bounded(self._pauses, (index.name, project), pause)
         return self._stale(kept, pause)
+
+    def _confirm(self, index: Index, kept: CachedPage) -> MirrorPage:
+        with self._database.writing() as unit:
+            unit.mirror_pages.touch(index, kept.project, self._clock())
+        return MirrorPage(kept.files, kept.exists, index.cache_expiry)
 
     def _gone(self, index: Index, project: ProjectName, kept: CachedPage | None) -> MirrorPage:
         """The upstream says that there is no such project; its files stay where they are kept."""

@@ -164,6 +164,9 @@ class Blobs(Protocol):
     def get(self, sha256: str) -> Blob | None:
         """The row."""
 
+    def unreferenced(self) -> list[Blob]:
+        """The blobs that nothing refers to and that are not marked yet."""
+
     def doom_unreferenced(self, now: datetime) -> int:
         """Mark every blob that nothing refers to and that is not marked yet; how many."""
 
@@ -185,6 +188,9 @@ class MirrorPages(Protocol):
 
     def put(self, index: Index, page: CachedPage) -> None:
         """Keep what it says now."""
+
+    def touch(self, index: Index, project: ProjectName, checked: datetime) -> None:
+        """Note that the upstream confirmed what is kept."""
 
     def names(self, indexes: Sequence[Index]) -> list[ProjectName]:
         """The projects that exist by the cached pages of these mirrors, sorted, each once."""

@@ -11,7 +11,7 @@ GRACE = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class SweepReport:
-    """What a sweep found and did, in blobs and bytes."""
+    """What a sweep did, or would do, in blobs and bytes."""
 
     doomed: int
     deleted: int
@@ -27,13 +27,15 @@ class Sweep:
         self._clock = clock
 
     def run(self, *, dry_run: bool = False) -> SweepReport:
-        """Doom and delete; with `dry_run` only report which blobs the next sweep would delete."""
+        """Delete what has waited, doom what nothing refers to; with `dry_run` only report it."""
         now = self._clock()
         cutoff = now - GRACE
         with self._database.reading() as unit:
             due = unit.blobs.doomed(cutoff)
+            free = unit.blobs.unreferenced()
         if dry_run:
-            return SweepReport(0, len(due), sum(blob.size for blob in due))
+            unknown = sum(1 for sha256, _size in self._store.walk() if not self._is_known(sha256))
+            return SweepReport(len(free) + unknown, len(due), sum(blob.size for blob in due))
         deleted = [blob for blob in due if self._delete(blob.sha256)]
         doomed = self._doom()
         return SweepReport(doomed, len(deleted), sum(blob.size for blob in deleted))
@@ -49,9 +51,11 @@ class Sweep:
         with self._database.writing() as unit:
             doomed = unit.blobs.doom_unreferenced(now)
         for sha256, size in self._store.walk():
-            with self._database.reading() as unit:
-                known = unit.blobs.get(sha256) is not None
-            if not known:
+            if not self._is_known(sha256):
                 with self._database.writing() as unit:
                     doomed += unit.blobs.doom_unknown(sha256, size, now)
         return doomed
+
+    def _is_known(self, sha256: str) -> bool:
+        with self._database.reading() as unit:
+            return unit.blobs.get(sha256) is not None

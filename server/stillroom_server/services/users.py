@@ -122,6 +122,9 @@ class UserService:
             value = body.get(key)
             if not (value is None or (isinstance(value, str) and len(value) <= 10_000)):
                 faults.append(Fault(key, "it must be text of up to 10,000 characters"))
+        custom = body.get("custom_data")
+        if not (custom in (None, "") or isinstance(custom, Mapping)):
+            faults.append(Fault("custom_data", "it must be a JSON object"))
         if "password" in body:
             faults.extend(self._password_faults(body["password"]))
         return faults

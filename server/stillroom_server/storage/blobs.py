@@ -42,6 +42,11 @@ class SqlBlobs:
         row = self._connection.execute(query).one_or_none()
         return None if row is None else _blob(row)
 
+    def unreferenced(self) -> list[Blob]:
+        """The blobs that nothing refers to and that are not marked yet."""
+        query = select(_blobs).where(_blobs.c.doomed.is_(None), _unreferenced())
+        return [_blob(row) for row in self._connection.execute(query.order_by("sha256"))]
+
     def doom_unreferenced(self, now: datetime) -> int:
         """Mark every blob that nothing refers to and that is not marked yet; how many."""
         statement = update(_blobs).where(_blobs.c.doomed.is_(None), _unreferenced())

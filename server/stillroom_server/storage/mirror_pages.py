@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, delete, select, update
 
 from stillroom_server.domain.indexes import Index
 from stillroom_server.domain.names import ProjectName
@@ -54,6 +54,13 @@ class SqlMirrorPages:
             "seen": dict(page.seen),
         }
         put_row(self._connection, _pages, row)
+
+    def touch(self, index: Index, project: ProjectName, checked: datetime) -> None:
+        """Note that the upstream confirmed what is kept."""
+        statement = update(_pages).where(
+            _pages.c.index_id == index.id, _pages.c.project == project
+        )
+        self._connection.execute(statement.values(checked=checked))
 
     def names(self, indexes: Sequence[Index]) -> list[ProjectName]:
         """The projects that exist by the cached pages of these mirrors, sorted, each once."""

@@ -6,7 +6,7 @@ from pyramid.request import Request
 from pyramid.security import Allowed
 
 from stillroom_server.domain.access import Permission
-from stillroom_server.domain.errors import NotAuthenticated
+from stillroom_server.domain.errors import InvalidRequest, NotAuthenticated
 from stillroom_server.domain.identity import NOBODY, Identity
 from stillroom_server.domain.lineage import Lineage
 
@@ -45,6 +45,9 @@ class DeclaredPermissions:
 
     def permits(self, request: Request, _context: object, permission: str) -> Allowed:
         """Allow, or raise what is to be answered; leaves what it found on the request."""
+        if "\0" in request.environ["PATH_INFO"]:
+            # No name holds one, and a database would stumble over it.
+            raise InvalidRequest.one("url", "it must hold no NUL character")
         wanted = Permission(permission)
         access = self._services.access
         try:
