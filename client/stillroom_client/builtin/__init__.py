@@ -1,0 +1,1 @@
+"""The client's own plugins, registered by entry points like any other."""

@@ -1,0 +1,138 @@
+"""`user`: create, list, show, change and delete users."""
+
+import dataclasses
+from collections.abc import Sequence
+
+import click
+
+from ..errors import WrongUsage
+from ..secret import Secret
+from ..session import Session
+from .options import (
+    assignments,
+    examples,
+    json_option,
+    password_stdin_option,
+    shown,
+    yes_option,
+)
+
+
+@click.group(epilog=examples("stillroom user create dev", "stillroom user list"))
+def user() -> None:
+    """Create, list, show, change and delete users."""
+
+
+@user.command(
+    epilog=examples(
+        "stillroom user create dev",
+        "stillroom user create ci email=ci@example.com --password-stdin < password.txt",
+    )
+)
+@click.argument("name")
+@click.argument("fields", nargs=-1, metavar="[KEY=VALUE]...")
+@password_stdin_option
+@click.pass_obj
+def create(session: Session, name: str, fields: Sequence[str], *, password_stdin: bool) -> None:
+    """Create a user, asking for the password.
+
+    The fields are `email`, `title` and `description`.
+    """
+    values = _fields(fields)
+    password = session.password(
+        f"Password for {name}", from_stdin=password_stdin, repeat=not password_stdin
+    )
+    session.server.create_user(name, values, password)
+    session.output.say(f"Created the user {name}.")
+
+
+@user.command("list", epilog=examples("stillroom user list", "stillroom user list --json"))
+@json_option
+@click.pass_obj
+def list_(session: Session) -> None:
+    """Print the names of all users."""
+    names = sorted(session.server.users())
+    session.output.data(names, names)
+
+
+@user.command(epilog=examples("stillroom user show", "stillroom user show dev"))
+@click.argument("name", required=False)
+@json_option
+@click.pass_obj
+def show(session: Session, name: str | None) -> None:
+    """Print what is known about a user; without a name, about you."""
+    fields = dict(session.server.user(name or session.user))
+    fields["indexes"] = sorted(fields.get("indexes") or ())
+    session.output.data(fields, shown(fields))
+
+
+@user.command(
+    "set",
+    epilog=examples(
+        "stillroom user set dev email=dev@example.com",
+        "stillroom user set dev --password",
+        "stillroom user set ci --password-stdin < password.txt",
+    ),
+)
+@click.argument("name")
+@click.argument("fields", nargs=-1, metavar="[KEY=VALUE]...")
+@click.option("--password", "ask_password", is_flag=True, help="Ask for a new password.")
+@password_stdin_option
+@click.pass_obj
+def set_(
+    session: Session,
+    name: str,
+    fields: Sequence[str],
+    *,
+    ask_password: bool,
+    password_stdin: bool,
+) -> None:
+    """Change fields of a user, or the password. An empty value (`title=`) removes a field.
+
+    A new password ends all logins of that user.
+    """
+    values = _fields(fields)
+    password = None
+    if ask_password or password_stdin:
+        password = session.password(
+            f"New password for {name}", from_stdin=password_stdin, repeat=not password_stdin
+        )
+    if not values and password is None:
+        raise WrongUsage("say what to change: KEY=VALUE, --password or --password-stdin")
+    token = session.server.change_user(name, values, password)
+    session.output.say(f"Changed the user {name}.")
+    if password is not None and name == session.state.user:
+        _follow_new_password(session, name, None if token is None else token.secret)
+
+
+def _follow_new_password(session: Session, name: str, token: Secret | None) -> None:
+    # The token that was in use ended with the old password.
+    if token is not None:
+        session.credentials.set(session.root, name, token)
+        return
+    session.credentials.delete(session.root, name)
+    session.remember(dataclasses.replace(session.state, user=None))
+    session.output.say(f"Log in again: stillroom login {name}")
+
+
+@user.command(epilog=examples("stillroom user delete dev", "stillroom user delete dev --yes"))
+@click.argument("name")
+@yes_option
+@click.pass_obj
+def delete(session: Session, name: str, *, yes: bool) -> None:
+    """Delete a user with all indexes of that user."""
+    if not session.confirm(f"Delete the user {name} with all of its indexes?", yes=yes):
+        session.output.say("Nothing was deleted.")
+        return
+    session.server.delete_user(name)
+    session.output.say(f"Deleted the user {name}.")
+
+
+def _fields(texts: Sequence[str]) -> dict[str, str]:
+    fields = assignments(texts)
+    if "password" in fields:
+        raise WrongUsage(
+            "other users of this machine can read a password on the command line: "
+            "leave it out to be asked, or use --password-stdin"
+        )
+    return fields

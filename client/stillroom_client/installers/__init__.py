@@ -1,0 +1,1 @@
+"""The configuration of pip and uv: where it is, how it is changed, and how they log in."""

@@ -1,0 +1,293 @@
+"""What the server offers, one method for each request that the client makes.
+
+This is the client's side of the written HTTP contract. Every method raises what
+`Connection.send` raises.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+from urllib.parse import unquote, urljoin
+
+from .addresses import IndexName, Release, origin, path_of
+from .connection import Answer, Connection, Login
+from .errors import NotLoggedIn, NotStillroom, Refused, WrongUsage
+from .secret import Secret
+
+LOGIN_PATH = "/+login"
+
+
+@dataclass(frozen=True, slots=True)
+class Entrance:
+    """What `+api` says: where the server's root is, who asks, and what the index offers.
+
+    `user` is empty if nobody is logged in. `simple` is the URL that installers are given;
+    `takes_uploads` is false for mirrors.
+    """
+
+    root: str
+    user: str
+    groups: tuple[str, ...]
+    index: IndexName | None
+    simple: str | None
+    takes_uploads: bool
+
+
+@dataclass(frozen=True, slots=True)
+class NewToken:
+    """A token fresh from the server; `seconds` says for how long it is good."""
+
+    secret: Secret
+    seconds: int
+
+
+def enter(connection: Connection, url: str, login: Login | None) -> Entrance:
+    """Ask the server or index at a URL where the root is; raises also NotStillroom.
+
+    The root is the directory of the login URL, since the URL may hold a path prefix. A password
+    will be sent there, so it must be the host that was asked.
+    """
+    answer = connection.send("GET", f"{url}/+api", login=login)
+    result = answer.mapping()
+    login_url = urljoin(answer.url, str(result.get("login", "")))
+    if not login_url.endswith(LOGIN_PATH):
+        raise NotStillroom(f"{url} does not say where to log in: check the address")
+    root = login_url.removesuffix(LOGIN_PATH)
+    if origin(root) != origin(answer.url):
+        raise NotStillroom(f"the server at {url} says that its address is {root}: use that")
+    status, user, groups = _authentication(result)
+    index = result.get("index")
+    simple = result.get("simpleindex")
+    return Entrance(
+        root=root,
+        user=user if status == "ok" else "",
+        groups=groups,
+        index=_index_name(root, str(index)) if index else None,
+        simple=urljoin(f"{root}/", str(simple)) if simple else None,
+        takes_uploads="pypisubmit" in result,
+    )
+
+
+def _authentication(result: Mapping[str, Any]) -> tuple[str, str, tuple[str, ...]]:
+    match result.get("authstatus"):
+        case [str(status), str(user), list(groups)]:
+            return status, user, tuple(map(str, groups))
+    raise NotStillroom("the server does not say who is logged in: check the address")
+
+
+def _index_name(root: str, value: str) -> IndexName:
+    # The value is the URL of the index, absolute or relative to the root.
+    path = urljoin(f"{root}/", value).removeprefix(root)
+    try:
+        return IndexName.parse(unquote(path))
+    except WrongUsage as error:
+        raise NotStillroom(f"{root} names an index that is none: {error}") from None
+
+
+class Server:
+    """A server, as one user (or nobody) sees it.
+
+    `login_hint` is the sentence that goes with every answer that asks for a login.
+    """
+
+    def __init__(
+        self, connection: Connection, root: str, *, token: Secret | None, login_hint: str
+    ) -> None:
+        self.root = root
+        self._connection = connection
+        self._token = token
+        self._login_hint = login_hint
+
+    def entrance(self, index: IndexName | None = None) -> Entrance:
+        """What `+api` says about the server, or about one of its indexes."""
+        url = self.root if index is None else self._url(index)
+        with self._hinting():
+            return enter(self._connection, url, self._login)
+
+    # Logging in
+
+    def log_in(self, user: str, password: Secret) -> NewToken:
+        """Exchange a password for a token."""
+        answer = self._connection.send(
+            "POST",
+            self.root + LOGIN_PATH,
+            json={"user": user, "password": password.reveal()},
+        )
+        return _new_token(answer.mapping(), "password", "expiration")
+
+    def revoke_token(self, user: str) -> None:
+        """End the token that is in use."""
+        self._send("DELETE", path_of(user, "+tokens", "current"))
+
+    def create_reader(self, user: str, index: IndexName, *, days: int, note: str) -> Secret:
+        """A token that can only read, and only one index."""
+        answer = self._send(
+            "POST",
+            path_of(user, "+tokens"),
+            json={
+                "scope": "read",
+                "indexes": [str(index)],
+                "expires_in": days * 86_400,
+                "note": note,
+            },
+        )
+        return _secret(answer.mapping(), "token")
+
+    # Pages, as installers read them
+
+    def is_open(self, url: str) -> bool:
+        """Whether everyone may read a page."""
+        return self._connection.status(url) == 200
+
+    def opens_to(self, url: str, user: str, secret: Secret) -> bool:
+        """Whether a page can be read with a user and a token, as pip and uv send them."""
+        return self._connection.status(url, Login.basic(user, secret)) == 200
+
+    def check_readable(self, url: str, user: str) -> None:
+        """Raise Refused if the user, who is logged in, may not read a page."""
+        status = self._connection.status(url, self._login)
+        if status != 200:
+            raise Refused(f"{user} may not read {url}: the server answers {status}", status)
+
+    # Users
+
+    def users(self) -> Mapping[str, Any]:
+        """All users by name, each with the indexes that may be seen."""
+        return self._send("GET", "/").mapping()
+
+    def user(self, name: str) -> Mapping[str, Any]:
+        """One user."""
+        return self._send("GET", path_of(name)).mapping()
+
+    def create_user(self, name: str, fields: Mapping[str, str], password: Secret) -> Answer:
+        """Add a user."""
+        return self._send("PUT", path_of(name), json={**fields, "password": password.reveal()})
+
+    def change_user(
+        self, name: str, fields: Mapping[str, str], password: Secret | None
+    ) -> NewToken | None:
+        """Change fields of a user, and the password if one is given.
+
+        A new password ends all tokens of the user. The server may answer with a new one.
+        """
+        changes = dict(fields) if password is None else {**fields, "password": password.reveal()}
+        answer = self._send("PATCH", path_of(name), json=changes)
+        if answer.body.get("type") == "userpassword":
+            return _new_token(answer.mapping(), "password", "expiration")
+        return None
+
+    def delete_user(self, name: str) -> Answer:
+        """Delete a user and the indexes of that user."""
+        return self._send("DELETE", path_of(name))
+
+    # Indexes
+
+    def index(self, name: IndexName, *, with_projects: bool) -> Mapping[str, Any]:
+        """The options of an index, and the names of its projects if they are wanted."""
+        params = None if with_projects else {"no_projects": ""}
+        return self._send("GET", path_of(name.user, name.index), params=params).mapping()
+
+    def create_index(self, name: IndexName, options: Mapping[str, str]) -> Mapping[str, Any]:
+        """Add an index; its options as the server understood them."""
+        return self._send("PUT", path_of(name.user, name.index), json=dict(options)).mapping()
+
+    def change_index(self, name: IndexName, operations: Sequence[str]) -> Mapping[str, Any]:
+        """Apply `key=value`, `key+=value`, `key-=value` and `key-=`; the options after that."""
+        answer = self._send("PATCH", path_of(name.user, name.index), json=list(operations))
+        return answer.mapping()
+
+    def delete_index(self, name: IndexName) -> Answer:
+        """Delete an index and all that it holds."""
+        return self._send("DELETE", path_of(name.user, name.index))
+
+    # Projects, releases and files
+
+    def project(self, index: IndexName, project: str, *, own: bool) -> Mapping[str, Any]:
+        """The versions of a project with their files; `own` leaves out what is inherited."""
+        params = {"ignore_bases": ""} if own else None
+        path = path_of(index.user, index.index, project)
+        return self._send("GET", path, params=params).mapping()
+
+    def remove(self, index: IndexName, release: Release, *, force: bool) -> Answer:
+        """Delete a project, or one version of it."""
+        segments = [index.user, index.index, release.project]
+        if release.version is not None:
+            segments.append(str(release.version))
+        return self._send("DELETE", path_of(*segments), params={"force": ""} if force else None)
+
+    def yank(
+        self, index: IndexName, release: Release, value: str | bool, filename: str | None
+    ) -> Answer:
+        """Yank (with a reason, or True) or unyank (False) a release, or one file of it."""
+        body: dict[str, Any] = {"yanked": value}
+        if filename is not None:
+            body["filename"] = filename
+        path = path_of(index.user, index.index, release.project, str(release.version))
+        return self._send("PATCH", path, json=body)
+
+    def push(self, index: IndexName, release: Release, target: IndexName) -> Sequence[Any]:
+        """Copy a release to another index; one row of a status and words for each step."""
+        body = {
+            "name": release.project,
+            "version": str(release.version),
+            "targetindex": str(target),
+        }
+        answer = self._send("POST", path_of(index.user, index.index), json=body)
+        if not isinstance(answer.result, list):
+            raise NotStillroom(f"{answer.url} answers without the steps that were done")
+        return answer.result
+
+    def upload(
+        self, index: IndexName, fields: Mapping[str, str], name: str, file: BinaryIO
+    ) -> Answer:
+        """Add a file by the legacy upload form."""
+        with self._hinting():
+            return self._connection.upload(f"{self._url(index)}/", fields, name, file, self._login)
+
+    @property
+    def _login(self) -> Login | None:
+        return None if self._token is None else Login.bearer(self._token)
+
+    def _url(self, index: IndexName) -> str:
+        return self.root + path_of(index.user, index.index)
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        json: Any = None,
+    ) -> Answer:
+        with self._hinting():
+            return self._connection.send(
+                method, self.root + path, login=self._login, params=params, json=json
+            )
+
+    @contextmanager
+    def _hinting(self) -> Iterator[None]:
+        # 403 without a login means: perhaps with one.
+        try:
+            yield
+        except NotLoggedIn as error:
+            raise NotLoggedIn(self._hinted(error)) from None
+        except Refused as error:
+            if error.status != 403 or self._token is not None:
+                raise
+            raise Refused(self._hinted(error), error.status) from None
+
+    def _hinted(self, error: Refused) -> str:
+        return f"{str(error).rstrip('.')}; {self._login_hint}"
+
+
+def _secret(result: Mapping[str, Any], key: str) -> Secret:
+    value = result.get(key)
+    if not isinstance(value, str) or not value:
+        raise NotStillroom("the server answers without the token that was asked for")
+    return Secret(value)
+
+
+def _new_token(result: Mapping[str, Any], key: str, seconds_key: str) -> NewToken:
+    seconds = result.get(seconds_key)
+    return NewToken(_secret(result, key), seconds if isinstance(seconds, int) else 0)
