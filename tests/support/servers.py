@@ -63,6 +63,7 @@ class ServerProcess:
         self.port = free_port()
         self.url = f"http://localhost:{self.port}"
         self.log = data.parent / f"{data.name}.log"
+        self.environment: dict[str, str] = {}
         self._settings = settings
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -78,6 +79,7 @@ class ServerProcess:
         """Start, and wait until it answers."""
         environment = clean_environment(self.data.parent)
         environment |= {f"STILLROOM_{key.upper()}": value for key, value in self._settings.items()}
+        environment |= self.environment
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [BIN / "stillroom-server", "serve", "--data", self.data, "--port", str(self.port)],
