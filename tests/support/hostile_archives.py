@@ -73,6 +73,7 @@ def zip_of(
         packed = _deflated(part.data)
         true: dict[str, Value] = {
             "signature": b"PK\x03\x04",
+            "needed": 20,
             "flags": 0,
             "method": 8,
             "crc": zlib.crc32(part.data),
@@ -145,7 +146,7 @@ def _entry(values: Mapping[str, Value]) -> bytes:
         "<4s6H3L5H2L",
         values["signature"],
         (3 << 8) | 20,
-        20,
+        values["needed"],
         values["flags"],
         values["method"],
         0,

@@ -7,8 +7,21 @@ from .bounds import UnreadableArchive
 
 BLOCK = 512
 
+_SIZE = slice(124, 136)
 _CHECKSUM = slice(148, 156)
+# Mode, owner, group, time and the two device numbers: of no use here, but where one is broken
+# `tarfile` takes the archive to end, without a word.
+_UNUSED_NUMBERS = (
+    slice(100, 108),
+    slice(108, 116),
+    slice(116, 124),
+    slice(136, 148),
+    slice(329, 337),
+    slice(337, 345),
+)
 _NUMBER = re.compile(rb" *([0-7]*)[ \0]*")
+# GNU tar's binary form, for what does not fit into octal digits.
+_BINARY, _NEGATIVE_BINARY = 0x80, 0xFF
 _RECORD_LENGTH = re.compile(rb"([1-9][0-9]{0,6}) ")
 _POSIX = b"ustar\x0000"
 _GNU = b"ustar  \0"
@@ -47,10 +60,13 @@ def parse_header(block: bytes) -> Header:
     if prefix and magic != _POSIX:
         # GNU tar keeps other things there, and some readers would take them for a name.
         raise UnreadableArchive("the header of a member is of no known kind")
+    for field in (block[place] for place in _UNUSED_NUMBERS):
+        if field[0] != _NEGATIVE_BINARY:
+            _number(field)
     return Header(
         name=prefix + b"/" + name if prefix else name,
         kind=block[156:157],
-        size=_number(block[124:136]),
+        size=_number(block[_SIZE]),
         target=_until_nul(block[157:257]),
     )
 
@@ -60,11 +76,11 @@ def _until_nul(field: bytes) -> bytes:
 
 
 def _number(field: bytes) -> int:
-    if field[0] == 0x80:  # GNU tar's binary form, for what does not fit into octal digits
+    if field[0] == _BINARY:
         return int.from_bytes(field[1:], "big")
     found = _NUMBER.fullmatch(field)
     if found is None:
-        raise UnreadableArchive("the header of a member holds no proper size")
+        raise UnreadableArchive("the header of a member holds a number that is none")
     return int(found[1] or b"0", 8)
 
 

@@ -36,7 +36,7 @@ class ZipContent:
             crc = zlib.crc32(data, crc)
             yield data
         if (size, crc) != (member.size, member.crc):
-            raise UnreadableArchive(f"{shown(member.name)} is not as long, or not what, it says")
+            raise UnreadableArchive(f"{shown(member.name)} has another size or CRC than it says")
 
     def _stored(self, member: ZipMember) -> Iterator[bytes]:
         left = member.size

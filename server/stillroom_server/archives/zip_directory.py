@@ -25,6 +25,9 @@ _ENCRYPTED = (1 << 0) | (1 << 6) | (1 << 13)
 _DATA_DESCRIPTOR = 1 << 3
 _DEFLATE_LEVEL = (1 << 1) | (1 << 2)
 
+# The newest version of the specification that `zipfile`, and therefore pip, reads, times ten.
+_NEWEST = 63
+
 _ENTRY = struct.Struct("<4s6H3L5H2L")
 _END = struct.Struct("<4s4H2LH")
 _END_ZIP64 = struct.Struct("<4sQ2H2L4Q")
@@ -34,10 +37,14 @@ END_SIGNATURE = b"PK\x05\x06"
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What the directory says of one member. `mode` is the Unix mode, 0 where there is none."""
+    """What the directory says of one member. `mode` is the Unix mode, 0 where there is none.
+
+    `needed` is the version of the specification that a reader must know, times ten.
+    """
 
     raw_name: bytes
     name: str
+    needed: int
     flags: int
     method: int
     crc: int
@@ -107,9 +114,9 @@ def _end(file: BinaryIO, size: int) -> tuple[int, int, int]:
     wide = _end_zip64(file, position)
     if wide is not None:
         position, values = wide
-        limits = [0xFFFF] * 4 + [WIDE] * 2
-        for low, value, limit in zip(narrow, values, limits, strict=True):
-            if low not in {value, limit}:
+        too_small = [0xFFFF] * 4 + [WIDE] * 2
+        for low, value, mark in zip(narrow, values, too_small, strict=True):
+            if low not in {value, mark}:
                 raise UnreadableArchive("its two end records contradict each other")
     disk, first_disk, here, count, length, start = values
     if disk or first_disk or here != count:
@@ -156,6 +163,7 @@ def _entry(fields: tuple[int, ...], raw_name: bytes, extra: bytes) -> Entry:
     return Entry(
         raw_name=raw_name,
         name=_name(raw_name, flags),
+        needed=fields[2] & 0xFF,
         flags=flags,
         method=fields[4],
         crc=fields[7],
@@ -202,7 +210,7 @@ def _broken_rule(entry: Entry) -> str | None:
         # Its sizes stand after the data, so readers disagree about where that ends. No build
         # tool that we know of writes any, and the public index refuses them too.
         return "no member may have a data descriptor; write the wheel to a seekable file"
-    if entry.flags & ~(_UTF8_NAME | _DEFLATE_LEVEL):
+    if entry.flags & ~(_UTF8_NAME | _DEFLATE_LEVEL) or entry.needed > _NEWEST:
         return "no member may use special features of zip"
     if entry.method not in {STORED, DEFLATED}:
         return "members must be stored or deflated"

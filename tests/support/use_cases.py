@@ -1,0 +1,164 @@
+"""The use cases on adapters in memory, or on others, without the web."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from stillroom_server.domain.distributions import parse_filename
+from stillroom_server.domain.identity import Credentials, Identity
+from stillroom_server.domain.indexes import Index
+from stillroom_server.domain.lineage import Lineage
+from stillroom_server.domain.names import IndexName, ProjectName, UserName
+from stillroom_server.domain.upstream import UpstreamFile
+from stillroom_server.plugin.manager import Plugins
+from stillroom_server.services.access import Access
+from stillroom_server.services.accounts import AccountChecks, Authenticator, PasswordMemory
+from stillroom_server.services.catalog import Catalog
+from stillroom_server.services.downloads import Downloads
+from stillroom_server.services.files import FileService
+from stillroom_server.services.indexes import IndexService
+from stillroom_server.services.linking import Outcome
+from stillroom_server.services.mirrors import Mirrors
+from stillroom_server.services.pages import Pages
+from stillroom_server.services.ports import Unit
+from stillroom_server.services.releases import Releases
+from stillroom_server.services.setup import set_up
+from stillroom_server.services.sweep import Sweep
+from stillroom_server.services.tokens import IssuedToken, TokenService
+from stillroom_server.services.uploads import Uploads
+from stillroom_server.services.users import UserService
+
+from .clock import SetClock
+from .distributions import Distribution
+from .fake_archives import FakeInspector, a_form
+from .fake_upstream import FakeUpstream
+from .fakes import FakeDatabase, MemoryBlobStore
+from .servers import QuickHasher
+from .values import INDEX_TYPES, an_upstream_file
+
+ROOT = Identity(user=UserName("root"))
+DEV = Identity(user=UserName("dev"))
+NOBODY = Identity()
+PASSWORD = "long enough"
+
+
+class UseCases:
+    """All services of one server, with the user `dev` and the mirror `root/pypi`.
+
+    What stands in the place of an adapter can be given by its name; the rest is in memory.
+    """
+
+    def __init__(self, **adapters: Any) -> None:
+        self.clock: SetClock = adapters.get("clock") or SetClock()
+        self.database = adapters.get("database") or FakeDatabase(self.clock)
+        self.store = adapters.get("store") or MemoryBlobStore(self.clock)
+        self.upstream: FakeUpstream = adapters.get("upstream") or FakeUpstream()
+        self.hasher: QuickHasher = adapters.get("hasher") or QuickHasher()
+        self.inspector = adapters.get("inspector") or FakeInspector()
+        self._build(adapters.get("plugins") or Plugins(), open_signup=False)
+        set_up(
+            self.database,
+            self.hasher,
+            self.clock,
+            password=PASSWORD,
+            mirror=INDEX_TYPES["mirror"],
+            mirror_url="http://127.0.0.1:9/simple/",
+        )
+        self.users.create(ROOT, UserName("dev"), {"password": PASSWORD})
+
+    def _build(self, plugins: Plugins, *, open_signup: bool) -> None:
+        database, store, clock = self.database, self.store, self.clock
+        accounts = AccountChecks(database, PasswordMemory(self.hasher), clock)
+        self.authenticator = Authenticator(plugins, accounts)
+        self.access = Access(database, open_signup=open_signup)
+        self.mirrors = Mirrors(database, self.upstream, clock)
+        self.pages = Pages(database, self.mirrors)
+        self.downloads = Downloads(database, store, self.upstream, clock)
+        self.files = FileService(database, store, self.mirrors, self.downloads)
+        self.catalog = Catalog(database, self.pages)
+        self.indexes = IndexService(
+            database,
+            self.access,
+            INDEX_TYPES,
+            clock,
+            default_acl_read=(":AUTHENTICATED:",),
+            user_mirrors=False,
+        )
+        self.releases = Releases(
+            database, store, self.inspector, self.access, self.mirrors, self.files, clock
+        )
+        self.tokens = TokenService(database, self.authenticator, clock, login_seconds=3600)
+        self.uploads = Uploads(database, store, self.inspector, clock, max_size=100_000)
+        self.users = UserService(database, self.hasher, clock, password_length=8)
+        self.sweep = Sweep(database, store, clock)
+
+    # What tests ask in few words
+
+    def index(self, name: str, *bases: str, identity: Identity = DEV, **options: Any) -> Index:
+        """Create a stage."""
+        return self.indexes.create(
+            identity, IndexName.parse(name), {"bases": list(bases), **options}
+        )
+
+    def lineage(self, name: str) -> Lineage:
+        """The lineage of an index."""
+        return self.access.lineage(IndexName.parse(name))
+
+    def upload(self, index: str, archive: Distribution, **changes: object) -> Outcome:
+        """Upload an archive, with changes to the form."""
+        with self.uploads.receive() as incoming:
+            incoming.write(archive.content)
+            form = a_form(archive, **changes)
+            return self.uploads.add(DEV, IndexName.parse(index), form, incoming)
+
+    def listed(self, archive: Distribution, **values: Any) -> UpstreamFile:
+        """Put an archive on the upstream's page of its project, alone."""
+        said = {"hashes": {"sha256": archive.sha256}, "size": len(archive.content), **values}
+        file = an_upstream_file(archive.filename, **said)
+        self.upstream.offer(parse_filename(archive.filename).project, file)
+        self.upstream.put(file, archive.content)
+        return file
+
+    def filenames(self, index: str, project: str = "demo") -> list[str]:
+        """The names of the files on a page."""
+        page = self.pages.project(self.lineage(index), ProjectName(project)).page
+        return [file.filename for file in page.files]
+
+    def content(self, index: str, archive: Distribution, *, suffix: str = "") -> bytes:
+        """The bytes behind the URL of a file."""
+        project = parse_filename(archive.filename).project
+        content = self.files.content(
+            self.lineage(index), project, archive.sha256, archive.filename + suffix
+        )
+        blob = content.open()
+        if blob is None:
+            return b"".join(content.follow(0, content.size))
+        with blob:
+            return blob.read()
+
+    def login(self, user: str = "dev") -> IssuedToken:
+        """A token by password."""
+        return self.tokens.login(user, PASSWORD)
+
+    def identify(self, secret: str, user: str | None = None) -> Identity:
+        """Who has these credentials."""
+        return self.authenticator.identify(Credentials(user=user, secret=secret))
+
+    def journal(self) -> list[str]:
+        """The kinds of all events so far, in order."""
+        with self.database.reading() as unit:
+            return [entry.event.kind.value for entry in unit.journal.since(0, 10_000)]
+
+    @contextmanager
+    def recorded(self) -> Iterator[list[str]]:
+        """The list is filled with the kinds of the events that the block caused."""
+        before = len(self.journal())
+        events: list[str] = []
+        yield events
+        events.extend(self.journal()[before:])
+
+    @contextmanager
+    def reading(self) -> Iterator[Unit]:
+        """A look into the database."""
+        with self.database.reading() as unit:
+            yield unit
