@@ -195,7 +195,11 @@ def test_a_page_in_several_gzip_members_is_read(up, upstream):
     assert len(fetched(upstream, up).files) == 1
 
 
-@pytest.mark.parametrize("body", [b"no gzip", gzip.compress(b'{"files": []}')[:-9], b""])
+@pytest.mark.parametrize(
+    "body",
+    [b"no gzip", gzip.compress(b'{"files": []}')[:-9], b""],
+    ids=["no gzip", "cut off", "empty"],
+)
 def test_broken_gzip_is_a_failure(up, upstream, body):
     up.fault(PAGE, body=body)
     assert "gzip" in page_failure(upstream, up).message

@@ -1,4 +1,4 @@
-"""Archives that consist of their metadata alone: quickly made, quickly inspected."""
+"""Archives that hold their metadata and nothing else: quickly made, quickly inspected."""
 
 from typing import BinaryIO
 
@@ -9,15 +9,17 @@ from stillroom_server.services.ports import Inspected
 
 from .distributions import Distribution
 
+MARK = b"ARCHIVE\n"
+
 
 def an_archive(
     name: str = "demo", version: str = "1.0", *lines: str, wheel: bool = False, note: str = ""
 ) -> Distribution:
     """A file of which the inspector below knows what it is; another `note`, other bytes."""
     head = ["Metadata-Version: 2.2", f"Name: {name}", f"Version: {version}", *lines]
-    content = "\n".join([*head, f"Summary: {note}", ""]).encode()
+    metadata = "\n".join([*head, f"Summary: {note}", ""]).encode()
     ending = "-py3-none-any.whl" if wheel else ".tar.gz"
-    return Distribution(f"{name}-{version}{ending}", content, content)
+    return Distribution(f"{name}-{version}{ending}", MARK + metadata, metadata)
 
 
 def a_form(archive: Distribution, **changes: object) -> UploadForm:
@@ -34,10 +36,10 @@ def a_form(archive: Distribution, **changes: object) -> UploadForm:
 
 
 class FakeInspector:
-    """The port `Inspector`: takes the whole content for the metadata."""
+    """The port `Inspector`: takes what follows the mark for the metadata."""
 
     def inspect(self, file: BinaryIO, filename: Filename) -> Inspected:
         try:
-            return Inspected(parse_metadata(file.read()))
+            return Inspected(parse_metadata(file.read().removeprefix(MARK)))
         except ExceptionGroup as group:
             raise InvalidRequest.one("content", str(group.exceptions[0])) from None

@@ -1,6 +1,7 @@
 """Servers for tests: a real process on loopback, and the application alone, in this process."""
 
 import contextlib
+import functools
 import os
 import signal
 import socket
@@ -159,6 +160,12 @@ class LocalServer:
         )
 
 
+@functools.cache
+def _installed_plugins() -> Plugins:
+    """Those of the entry points; looking for them takes longer than most tests."""
+    return Plugins()
+
+
 @contextlib.contextmanager
 def local_server(
     database: SqlDatabase,
@@ -174,7 +181,7 @@ def local_server(
 
     On a database that is set up already it is another process, as far as the rest can see.
     """
-    plugins = Plugins(extra_plugins)
+    plugins = Plugins(extra_plugins) if extra_plugins else _installed_plugins()
     parts = Adapters(
         database=database,
         store=store,

@@ -151,3 +151,9 @@ def file_url(index: str, project: str, distribution: Distribution) -> str:
     """The path of a file under an index."""
     name = distribution.filename.replace("+", "%2B")
     return f"/{index}/+f/{project}/{distribution.sha256}/{name}"
+
+
+def faulty_fields(answer: httpx.Response) -> set[str]:
+    """The fields that an invalid request is told to correct."""
+    assert answer.status_code == 400, answer.text
+    return {fault["field"] for fault in answer.json()["faults"]}

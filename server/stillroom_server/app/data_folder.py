@@ -36,6 +36,9 @@ class DataFolder:
 
     def make(self) -> None:
         """Create the folder, readable by its owner alone; raises DataFolderError."""
+        if "?" in str(self.path):
+            # The URL of SQLite would end there, and the database would be elsewhere.
+            raise DataFolderError(f"data: {self.path} must have no question mark in its path")
         try:
             self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as error:

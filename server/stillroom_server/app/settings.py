@@ -15,7 +15,7 @@ from typing import Any
 
 from stillroom_server.domain.errors import StillroomError
 from stillroom_server.domain.identity import ANONYMOUS, AUTHENTICATED
-from stillroom_server.domain.options import check_principal
+from stillroom_server.domain.options import check_principal, check_upstream_url
 
 ENVIRONMENT_PREFIX = "STILLROOM_"
 CONFIG_VARIABLE = ENVIRONMENT_PREFIX + "CONFIG"
@@ -53,6 +53,15 @@ def _principals(items: tuple[str, ...]) -> tuple[str, ...]:
         ) from None
 
 
+def _url_or_nothing(text: str) -> str:
+    try:
+        return check_upstream_url(text) if text else ""
+    except ValueError:
+        raise ValueError(
+            "it must be an http or https URL without user name, query and fragment"
+        ) from None
+
+
 @dataclass(frozen=True)
 class Settings:
     """The settings of one server; each field is a setting."""
@@ -75,6 +84,7 @@ class Settings:
         "",
         "The URL that clients use, with its path prefix, where a reverse proxy stands in front; "
         "empty for the one they ask for.",
+        check=_url_or_nothing,
     )
     trusted_proxies: tuple[str, ...] = _declare(
         (), "The addresses of proxies whose X-Forwarded-* headers are believed; none by default."
@@ -105,6 +115,7 @@ class Settings:
         "",
         "The upstream that root/pypi gets at the first start; empty for the public index. Later "
         "it is an option of that index.",
+        check=_url_or_nothing,
     )
     upstream_seconds: int = _declare(
         20,

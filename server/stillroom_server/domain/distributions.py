@@ -5,7 +5,6 @@ import re
 from dataclasses import dataclass
 
 from packaging.utils import (
-    InvalidName,
     InvalidSdistFilename,
     InvalidWheelFilename,
     canonicalize_name,
@@ -14,7 +13,8 @@ from packaging.utils import (
 )
 from packaging.version import Version
 
-from .names import ProjectName
+from .errors import InvalidRequest
+from .names import ProjectName, project_name
 
 
 class FileType(enum.StrEnum):
@@ -73,9 +73,10 @@ def _parse_wheel(text: str) -> Filename:
     if combinations > MAX_TAG_COMBINATIONS:
         raise ValueError("its compressed tags stand for too many combinations")
     try:
-        project, version, build, _tags = parse_wheel_filename(text)
+        name, version, build, _tags = parse_wheel_filename(text)
     except InvalidWheelFilename as error:
         raise ValueError(str(error)) from None
+    project = _project(name)
     build_part = f"-{build[0]}{build[1]}" if build else ""
     tag_part = "-".join(".".join(sorted(part.lower().split("."))) for part in tags)
     key = f"{project}-{version}{build_part}-{tag_part}.whl"
@@ -85,14 +86,20 @@ def _parse_wheel(text: str) -> Filename:
 def _parse_sdist(text: str) -> Filename:
     try:
         name, version = parse_sdist_filename(text)
-        project = canonicalize_name(name, validate=True)
     except InvalidSdistFilename as error:
         raise ValueError(str(error)) from None
-    except InvalidName:
-        raise ValueError(f"{name!r} is not the name of a project") from None
+    project = _project(name)
     return Filename(
         text, project, version, FileType.SDIST, "source", f"{project}-{version}.tar.gz"
     )
+
+
+def _project(name: str) -> ProjectName:
+    # `packaging` takes names that no page of ours could ever have.
+    try:
+        return project_name(name)
+    except InvalidRequest as invalid:
+        raise ValueError(invalid.message) from None
 
 
 _LEGACY = re.compile(r"\.(tar\.gz|tar\.bz2|tar\.xz|tgz|zip|egg|exe|msi|rpm|dmg|deb|tar\.Z)$")
@@ -110,7 +117,7 @@ def version_in(filename: str, project: ProjectName) -> str | None:
         name, version = parse_sdist_filename(filename)
         if name == project:
             return str(version)
-    except InvalidSdistFilename:
+    except ValueError:  # it is in no form of the standards, or its version in too many digits
         pass
     stem = _LEGACY.sub("", filename)
     for match in re.finditer("-", stem):

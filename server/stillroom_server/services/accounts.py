@@ -44,8 +44,8 @@ class PasswordMemory:
 
     def verify(self, name: str, password_hash: str | None, password: str) -> bool:
         """Whether the password matches the hash; None stands for a user that does not exist."""
-        text = "\0".join((name, password_hash or "", password))
-        key = hmac.digest(self._key, text.encode(errors="surrogatepass"), "sha256")
+        # `repr` keeps the three apart, whatever they hold.
+        key = hmac.digest(self._key, repr((name, password_hash, password)).encode(), "sha256")
         if self._is_remembered(key):
             return True
         matches = self._checks.run(key, lambda: self._hasher.verify(password_hash, password))

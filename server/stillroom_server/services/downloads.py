@@ -67,10 +67,10 @@ class Download:
             return self._sha256
 
     def begun(self) -> None:
-        """Wait for the first sign of success: raises if the fetch fails before any content."""
+        """Wait until the first byte may be given out; raises if the fetch fails before that."""
         with self._changed:
-            self._changed.wait_for(lambda: self._error or self._sha256 or self._written)
-            if self._error is not None and self._written <= WITHHELD:
+            self._changed.wait_for(lambda: self._error or self._sha256 or self._written > WITHHELD)
+            if self._error is not None:
                 raise self._failure()
 
     def chunks(self, start: int, stop: int) -> Iterator[bytes]:

@@ -9,7 +9,7 @@ from stillroom_server.domain.events import Event, EventKind
 from stillroom_server.domain.identity import Identity
 from stillroom_server.domain.indexes import Index, IndexType
 from stillroom_server.domain.lineage import inherits_from
-from stillroom_server.domain.names import IndexName, ProjectName
+from stillroom_server.domain.names import IndexName
 from stillroom_server.domain.options import Options, OptionValue, apply_operations, read_options
 
 from .access import Access, lineage_in
@@ -105,13 +105,6 @@ class IndexService:
             unit.indexes.delete(index)
             unit.journal.record(Event(EventKind.INDEX_DELETED, identity.user, index=name))
 
-    def own_projects(self, index: Index) -> list[ProjectName]:
-        """The projects that this index itself holds or knows, sorted."""
-        with self._database.reading() as unit:
-            if index.has_upstream:
-                return unit.mirror_pages.names([index])
-            return unit.projects.names([index])
-
     def _type(self, name: object) -> IndexType:
         index_type = self._types.get(name) if isinstance(name, str) else None
         if index_type is None:
@@ -167,10 +160,16 @@ def _patched(index_type: IndexType, index: Index, patch: Patch) -> dict[str, Opt
         kind = patch.get("type", index.type)
         if kind != index.type:
             raise InvalidRequest.one("type", "the type of an index cannot be changed")
-        # A client that edits the answer of a GET sends the list of projects back.
-        given = {k: v for k, v in patch.items() if k not in {"type", "projects"}}
+        given = {k: v for k, v in patch.items() if not _is_echo(index, k, v)}
         return {**index.options, **read_options(index_type.options, given)}
     return apply_operations(index_type.options, index.options, patch)
+
+
+def _is_echo(index: Index, key: str, value: object) -> bool:
+    """Whether it is no option, but stands in the answer of a GET, which clients send back."""
+    if key == "volatile" and key not in index.options:
+        return value == index.volatile
+    return key in {"type", "projects"}
 
 
 def _changed_keys(before: Options, after: Options) -> list[str]:

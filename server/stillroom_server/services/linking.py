@@ -41,14 +41,10 @@ def link_file(
     The same bytes under the same name change nothing. Other bytes replace the file on a
     volatile index and raise Conflict elsewhere, as does the name of a file that was deleted.
     """
-    index = lineage_in(unit, name).asked
-    if index.has_upstream:
-        raise Forbidden(f"Not allowed: {name} is a mirror and takes no uploads; use a stage.")
     new = addition.file
-    held = unit.files.by_key(index, new.key)
+    index, held = check_name(unit, name, new)
     if held is not None and held.sha256 == new.sha256:
         return Outcome.UNCHANGED
-    _check_name_is_free(unit, index, held, new)
     if held is not None:
         unit.files.delete(held, new.uploaded)
     _add(unit, index, addition, replaces=held is not None)
@@ -65,9 +61,18 @@ def link_file(
     return Outcome.ADDED if held is None else Outcome.REPLACED
 
 
-def _check_name_is_free(unit: Unit, index: Index, held: File | None, new: NewFile) -> None:
-    if index.volatile:
-        return
+def check_name(unit: Unit, name: IndexName, new: NewFile) -> tuple[Index, File | None]:
+    """The stage, and the file that it holds under the name of the new one.
+
+    Raises NotFound or Forbidden where there is no such stage, and Conflict on one that is not
+    volatile if other bytes have the name, or if any had it that were deleted.
+    """
+    index = lineage_in(unit, name).asked
+    if index.has_upstream:
+        raise Forbidden(f"Not allowed: {name} is a mirror and takes no uploads; use a stage.")
+    held = unit.files.by_key(index, new.key)
+    if index.volatile or (held is not None and held.sha256 == new.sha256):
+        return index, held
     if held is not None:
         raise Conflict(
             f"File already exists ('{held.filename}', with sha256 '{held.sha256}') in the "
@@ -78,6 +83,7 @@ def _check_name_is_free(unit: Unit, index: Index, held: File | None, new: NewFil
             f"File already existed ('{new.filename}') in the non-volatile index {index.name} and "
             "was deleted; its name is not used again, upload a new version instead."
         )
+    return index, None
 
 
 def _add(unit: Unit, index: Index, addition: Addition, *, replaces: bool) -> None:

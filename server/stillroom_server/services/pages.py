@@ -105,6 +105,13 @@ class Pages:
             names.update(self._mirrors.names(mirror))
         return ListView(ProjectList(tuple(sorted(names))), serial)
 
+    def own_projects(self, index: Index) -> list[ProjectName]:
+        """The projects of this index alone, sorted; of a mirror those that its list shows."""
+        if index.has_upstream:
+            return self._mirrors.names(index)
+        with self._database.reading() as unit:
+            return unit.projects.names([index])
+
     def changed_since(self, lineage: Lineage, project: ProjectName | None, serial: int) -> bool:
         """Whether anything that the page shows was changed after that serial."""
         names = [index.name for index in lineage]

@@ -6,6 +6,7 @@ sentence is in all three places.
 """
 
 import logging
+from collections.abc import Sequence
 
 import orjson
 from pyramid.config import Configurator
@@ -16,6 +17,7 @@ from pyramid.response import Response
 
 from stillroom_server.domain.errors import (
     Conflict,
+    Fault,
     Forbidden,
     Gone,
     InvalidRequest,
@@ -76,18 +78,19 @@ TITLES = {
 MAX_REASON = 400
 """Characters of a reason phrase; some clients and proxies cut or refuse longer status lines."""
 
+_CREDENTIALS = frozenset({"HTTP_AUTHORIZATION", "HTTP_X_DEVPI_AUTH"})
+
 
 def error_response(request: Request, error: StillroomError) -> Response:
     """A domain error as an HTTP answer."""
     status = _status(error)
     if status == 401 and _is_index_question(request):
-        # devpi's client asks this before it logs in, and gives up on a 401. Installers that ask
-        # for the page at this address need the 401: it makes them look for credentials.
+        # devpi's client asks this before it logs in, and gives up on a 401; after that it takes
+        # a 403 for a success. Installers that ask for the page at this address need the 401: it
+        # makes them look for credentials.
         status = 403
-    response = told(request, status, error.message)
-    if isinstance(error, InvalidRequest) and accepts_json(request):
-        faults = [{"field": fault.field, "rule": fault.rule} for fault in error.faults]
-        response.body = orjson.dumps({**orjson.loads(response.body), "faults": faults})
+    faults = error.faults if isinstance(error, InvalidRequest) else ()
+    response = told(request, status, error.message, faults)
     if isinstance(error, Trouble):
         response.headers["Retry-After"] = str(error.retry_after)
     if status == 401:
@@ -100,8 +103,11 @@ def _status(error: StillroomError) -> int:
     return next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
 
 
-def told(request: Request, status: int, message: str) -> Response:
-    """An error with one sentence, in the form that the client will show."""
+def told(request: Request, status: int, message: str, faults: Sequence[Fault] = ()) -> Response:
+    """An error with one sentence, in the form that the client will show.
+
+    Who reads JSON also gets the faults one by one.
+    """
     title = TITLES[status]
     response = Response()
     response.headers["Cache-Control"] = "no-store"
@@ -111,14 +117,24 @@ def told(request: Request, status: int, message: str) -> Response:
         response.content_type = "application/json"
         # uv shows the `code` alone, devpi's client the `message`.
         code = f"{status} {reason_phrase(message)}"
-        body = {"message": message, "code": code, "title": title}
+        body: dict[str, object] = {"message": _encodable(message), "code": code, "title": title}
+        if faults:
+            body["faults"] = [
+                {"field": _encodable(fault.field), "rule": _encodable(fault.rule)}
+                for fault in faults
+            ]
         response.body = orjson.dumps(body)
     else:
         response.status = f"{status} {reason_phrase(message)}"
         response.content_type = "text/plain"
         response.charset = "utf-8"
-        response.text = message + "\n"
+        response.text = _encodable(message) + "\n"
     return response
+
+
+def _encodable(text: str) -> str:
+    """A text without halves of characters, which have no UTF-8."""
+    return text.encode(errors="replace").decode()
 
 
 def reason_phrase(message: str) -> str:
@@ -132,13 +148,13 @@ def reason_phrase(message: str) -> str:
 def _is_index_question(request: Request) -> bool:
     route = request.matched_route
     is_asked = route is not None and route.name == "index" and request.method in {"GET", "HEAD"}
-    is_page = wants_page(request)
-    return is_asked and not is_page and "HTTP_AUTHORIZATION" not in request.environ
+    sent_credentials = not _CREDENTIALS.isdisjoint(request.environ)
+    return is_asked and not wants_page(request) and not sent_credentials
 
 
 def _on_stillroom_error(error: StillroomError, request: Request) -> Response:
     if isinstance(error, Trouble):
-        log.warning("%s %s: %s", request.method, request.environ.get("PATH_INFO"), error)
+        log.warning("%s %r: %s", request.method, request.environ.get("PATH_INFO"), error)
     return error_response(request, error)
 
 
@@ -162,7 +178,7 @@ def _on_bad_url(_error: URLDecodeError, request: Request) -> Response:
 
 
 def _on_bug(error: Exception, request: Request) -> Response:
-    log.error("%s %s", request.method, request.environ.get("PATH_INFO"), exc_info=error)
+    log.error("%s %r", request.method, request.environ.get("PATH_INFO"), exc_info=error)
     return told(request, 500, "Something went wrong here; the server's log says what.")
 
 

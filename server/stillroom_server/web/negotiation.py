@@ -98,8 +98,9 @@ def accepts_gzip(accept_encoding: str | None) -> bool:
     """Whether a client takes gzip (RFC 9110 §12.5.3)."""
     if accept_encoding is None or len(accept_encoding) > MAX_HEADER:
         return False
+    refused: dict[str, bool] = {}
     for part in accept_encoding.split(","):
         coding, _, parameters = part.partition(";")
-        if coding.strip().lower() in {"gzip", "*"}:
-            return parameters.replace(" ", "").lower() not in {"q=0", "q=0.0", "q=0.00", "q=0.000"}
-    return False
+        quality = parameters.replace(" ", "").lower()
+        refused[coding.strip().lower()] = quality in {"q=0", "q=0.0", "q=0.00", "q=0.000"}
+    return not refused.get("gzip", refused.get("*", True))

@@ -55,7 +55,10 @@ class OutsideUrl:
 
 
 def _appear_as(environ: dict[str, Any], url: str) -> None:
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return
     if not parts.scheme or not parts.netloc:
         return
     environ["wsgi.url_scheme"] = parts.scheme
@@ -81,9 +84,9 @@ def _last(header: str | None) -> str:
 
 
 def _mount(environ: dict[str, Any], prefix: str) -> None:
-    prefix = prefix.rstrip("/")
-    if not prefix:
+    if not prefix.strip("/"):
         return
+    prefix = "/" + prefix.strip("/")
     environ["SCRIPT_NAME"] = prefix
     path = environ.get("PATH_INFO", "")
     if path == prefix or path.startswith(prefix + "/"):

@@ -100,6 +100,12 @@ ROUTES = (
         simple=True,
     ),
     Route(
+        "refresh",
+        f"{_I}/{{form:\\+?simple}}/{{project:{NAME}}}/refresh{SLASH}",
+        (View(("POST",), Permission.READ, simple.refresh),),
+        simple=True,
+    ),
+    Route(
         "file",
         f"{_I}/+f/{{project}}/{{digest}}/{{filename}}",
         (
@@ -157,7 +163,7 @@ class _SendsType:
     phash = text
 
     def __call__(self, _context: object, request: Request) -> bool:
-        return bool(request.content_type == self._value)
+        return bool(request.content_type.lower() == self._value)
 
 
 class _IsSimplePage:

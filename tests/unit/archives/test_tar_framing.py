@@ -73,7 +73,9 @@ def test_u14_a_wrong_crc_or_length_is_refused():
 
 
 @pytest.mark.parametrize(
-    "suffix", [b"\0", b"\n", bytes(512), gzip.compress(b""), make_sdist("evil").content]
+    "suffix",
+    [b"\0", b"\n", bytes(512), gzip.compress(b""), make_sdist("evil").content],
+    ids=["NUL", "new line", "block", "gzip member", "sdist"],
 )
 def test_u12_what_follows_the_gzip_member_is_refused(suffix):
     content = make_sdist().content + suffix

@@ -7,10 +7,11 @@ from typing import BinaryIO
 from pyramid.request import Request
 from pyramid.response import Response
 
-from stillroom_server.domain.errors import InvalidRequest, NotFound
-from stillroom_server.domain.names import ProjectName, project_name
 from stillroom_server.services.files import METADATA, NO_DIGEST, Content
 from stillroom_server.web.answers import message
+from stillroom_server.web.bodies import has_flag
+from stillroom_server.web.matched import project_of
+from stillroom_server.web.ranges import wanted_part
 from stillroom_server.web.security import identity_of, lineage_of, services_of
 
 CHUNK = 256 * 1024
@@ -22,7 +23,7 @@ def send(request: Request) -> Response:
     matched = request.matchdict
     content = services_of(request).files.content(
         lineage_of(request),
-        _project(request),
+        project_of(request),
         matched["digest"],
         matched["filename"],
         fetch=request.method != "HEAD",
@@ -50,19 +51,12 @@ def delete(request: Request) -> Response:
     services_of(request).releases.remove_file(
         identity_of(request),
         name,
-        _project(request),
+        project_of(request),
         matched["digest"],
         matched["filename"],
-        force="force" in request.GET,
+        force=has_flag(request, "force"),
     )
     return message(f"file {matched['filename']} deleted from {name}")
-
-
-def _project(request: Request) -> ProjectName:
-    try:
-        return project_name(request.matchdict["project"])
-    except InvalidRequest as invalid:
-        raise NotFound(invalid.message) from None
 
 
 def _describe(request: Request, response: Response, content: Content) -> None:
@@ -87,16 +81,18 @@ def _describe(request: Request, response: Response, content: Content) -> None:
 
 def _wanted_range(request: Request, response: Response, size: int) -> tuple[int, int]:
     """Which bytes to send; sets status 206 or 416 where the client asks for a part."""
-    wanted = request.range
-    if wanted is None or not _may_send_part(request, response):
+    # Parts are defined for GET alone (RFC 9110 §14.2).
+    header = request.environ.get("HTTP_RANGE") if request.method == "GET" else None
+    part = None if header is None else wanted_part(header, size)
+    if part is None or not _may_send_part(request, response):
         return 0, size
-    part = wanted.range_for_length(size)
-    if part is None:
+    start, stop = part
+    if start == stop:
         response.status = 416
         response.headers["Content-Range"] = f"bytes */{size}"
+        response.headers["Cache-Control"] = "no-store"
         response.body = b""
         return 0, 0
-    start, stop = part
     response.status = 206
     response.headers["Content-Range"] = f"bytes {start}-{stop - 1}/{size}"
     return start, stop

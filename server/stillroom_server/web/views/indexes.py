@@ -11,7 +11,7 @@ from stillroom_server.domain.errors import InvalidRequest
 from stillroom_server.domain.indexes import Index
 from stillroom_server.domain.names import IndexName
 from stillroom_server.web.answers import message, result
-from stillroom_server.web.bodies import read_json, read_object
+from stillroom_server.web.bodies import has_flag, read_json, read_object
 from stillroom_server.web.negotiation import wants_page
 from stillroom_server.web.security import identity_of, lineage_of, services_of
 
@@ -22,8 +22,8 @@ def show(request: Request) -> Response:
         return redirect(request, f"{_address(request)}/simple/")
     index = lineage_of(request).asked
     options = dict(shown_options(index, readable=True))
-    if "no_projects" not in request.GET:
-        options["projects"] = services_of(request).indexes.own_projects(index)
+    if not has_flag(request, "no_projects"):
+        options["projects"] = services_of(request).pages.own_projects(index)
     return result("indexconfig", options)
 
 
@@ -43,7 +43,7 @@ def change(request: Request) -> Response:
     if not isinstance(patch, dict | list):
         raise InvalidRequest.one("body", "it must be a JSON object, or a list of operations")
     index = services_of(request).indexes.change(
-        identity_of(request), _name(request), patch, refuse_noop="error_on_noop" in request.GET
+        identity_of(request), _name(request), patch, refuse_noop=has_flag(request, "error_on_noop")
     )
     return result("indexconfig", shown_options(index, readable=True))
 

@@ -7,12 +7,13 @@ from pyramid.request import Request
 from pyramid.response import Response
 
 from stillroom_server.domain.distributions import canonical_version
-from stillroom_server.domain.errors import Fault, InvalidRequest, NotFound
+from stillroom_server.domain.errors import Fault, InvalidRequest
 from stillroom_server.domain.names import IndexName, ProjectName, project_name
 from stillroom_server.services.catalog import ReleaseFile, ReleaseView
 from stillroom_server.services.releases import Pushed
 from stillroom_server.web.answers import message, result
-from stillroom_server.web.bodies import read_object
+from stillroom_server.web.bodies import has_flag, read_object
+from stillroom_server.web.matched import project_of
 from stillroom_server.web.negotiation import wants_page
 from stillroom_server.web.rendering import file_path, timestamp
 from stillroom_server.web.security import identity_of, lineage_of, services_of
@@ -22,18 +23,18 @@ from .indexes import redirect
 
 def show_project(request: Request) -> Response:
     """All releases of a project; installers are sent to its page."""
-    project, lineage = _project(request), lineage_of(request)
+    project, lineage = project_of(request), lineage_of(request)
     if wants_page(request):
         return redirect(request, f"{_root(request)}/{lineage.name}/simple/{project}/")
     views = services_of(request).catalog.project(
-        lineage, project, ignore_bases="ignore_bases" in request.GET
+        lineage, project, ignore_bases=has_flag(request, "ignore_bases")
     )
     return result("projectconfig", {v.version: _release_json(request, project, v) for v in views})
 
 
 def show_release(request: Request) -> Response:
     """One release of a project."""
-    project = _project(request)
+    project = project_of(request)
     view = services_of(request).catalog.release(
         lineage_of(request), project, request.matchdict["version"]
     )
@@ -42,18 +43,18 @@ def show_release(request: Request) -> Response:
 
 def delete_project(request: Request) -> Response:
     """Delete a project with all that it has."""
-    project, name = _project(request), lineage_of(request).name
+    project, name = project_of(request), lineage_of(request).name
     services_of(request).releases.remove_project(
-        identity_of(request), name, project, force="force" in request.GET
+        identity_of(request), name, project, force=has_flag(request, "force")
     )
     return message(f"project {project} deleted from {name}")
 
 
 def delete_release(request: Request) -> Response:
     """Delete a release with its files."""
-    project, name, version = _project(request), lineage_of(request).name, _version(request)
+    project, name, version = project_of(request), lineage_of(request).name, _version(request)
     services_of(request).releases.remove_release(
-        identity_of(request), name, project, version, force="force" in request.GET
+        identity_of(request), name, project, version, force=has_flag(request, "force")
     )
     return message(f"project {project} version {version} deleted from {name}")
 
@@ -77,7 +78,7 @@ def yank(request: Request) -> Response:
     changed = services_of(request).releases.yank(
         identity_of(request),
         lineage_of(request).name,
-        _project(request),
+        project_of(request),
         _version(request),
         yanked=yanked if yanked != "" else True,
         filename=filename,
@@ -162,13 +163,6 @@ def _link(request: Request, project: ProjectName, entry: ReleaseFile) -> Mapping
 
 def _root(request: Request) -> str:
     return str(request.application_url)
-
-
-def _project(request: Request) -> ProjectName:
-    try:
-        return project_name(request.matchdict["project"])
-    except InvalidRequest as invalid:
-        raise NotFound(invalid.message) from None
 
 
 def _version(request: Request) -> str:

@@ -3,11 +3,11 @@
 from pyramid.request import Request
 from pyramid.response import Response
 
-from stillroom_server.domain.errors import InvalidRequest, NotAcceptable, NotFound
-from stillroom_server.domain.names import project_name
+from stillroom_server.domain.errors import NotAcceptable
+from stillroom_server.web.matched import project_of
 from stillroom_server.web.negotiation import SIMPLE_HTML, SIMPLE_JSON, simple_type
 from stillroom_server.web.page_cache import RenderedPage
-from stillroom_server.web.security import lineage_of
+from stillroom_server.web.security import lineage_of, services_of
 from stillroom_server.web.simple import SimplePages, answer, key_of
 
 from .indexes import redirect
@@ -27,15 +27,19 @@ def project_page(request: Request) -> Response:
     """The page of one project."""
     lineage = lineage_of(request)
     asked = request.matchdict["project"]
-    try:
-        project = project_name(asked)
-    except InvalidRequest as invalid:
-        raise NotFound(invalid.message) from None
+    project = project_of(request)
     if asked != project or not request.matchdict["slash"]:
         return redirect(request, f"{_base(request)}/{project}/")
     media_type = _media_type(request)
     page = _pages(request).page(lineage, key_of(lineage, project, media_type))
     return _response(request, page, media_type)
+
+
+def refresh(request: Request) -> Response:
+    """Ask the mirrors of the lineage for a project anew, then send the client to its page."""
+    project = project_of(request)
+    services_of(request).pages.find(lineage_of(request), project, refresh=True)
+    return redirect(request, f"{_base(request)}/{project}/")
 
 
 def _media_type(request: Request) -> str:

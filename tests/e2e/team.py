@@ -1,0 +1,9 @@
+"""What the tests agree on about the people at the server."""
+
+from collections.abc import Callable
+
+PASSWORD = "a-password-of-dev"
+"""Of every user but root."""
+
+MakeIndex = Callable[..., str]
+"""`make_index(volatile="false")` makes an index of dev's; its full name."""

@@ -1,0 +1,115 @@
+"""Who may do what, view by view: reviewed by people, tested by the permission matrix."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from .distributions import make_wheel
+from .forms import encode, form_of
+from .servers import ROOT_PASSWORD
+from .site import HTML, file_url
+
+WHEEL = make_wheel("example", "1.0")
+NEW_WHEEL = make_wheel("example", "2.0")
+FORM, FORM_HEADERS = encode(form_of(NEW_WHEEL))
+FILE = file_url("owner/private", "example", WHEEL)
+
+ANONYMOUS = "anonymous"
+OTHER = "another user"
+READER = "a user in acl_read"
+UPLOADER = "a user in acl_upload"
+OWNER = "the owner"
+ROOT = "root"
+READ_TOKEN = "the owner's token that may only read"
+ELSEWHERE_TOKEN = "the owner's token for another index"
+HERE_TOKEN = "the owner's token for this index"
+
+ALL = {
+    ANONYMOUS,
+    OTHER,
+    READER,
+    UPLOADER,
+    OWNER,
+    ROOT,
+    READ_TOKEN,
+    ELSEWHERE_TOKEN,
+    HERE_TOKEN,
+}
+KNOWN = ALL - {ANONYMOUS}
+ACCOUNT = {OWNER, ROOT}
+READERS = {READER, OWNER, ROOT, READ_TOKEN, HERE_TOKEN}
+MANAGERS = {OWNER, ROOT, HERE_TOKEN}
+REMOVERS = {UPLOADER, OWNER, ROOT, HERE_TOKEN}
+UPLOADERS = {UPLOADER, OWNER, HERE_TOKEN}
+
+SEND_FORM = {"content": FORM, "headers": FORM_HEADERS}
+PAGE = {"headers": {"Accept": HTML}}
+LOGIN = {"json": {"user": "root", "password": ROOT_PASSWORD}}
+YANK = {"json": {"yanked": "broken"}}
+PUSH = {
+    "json": {"name": "example", "version": "1.0", "targetindex": "owner/target"},
+    "headers": {"Content-Type": "application/json"},
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """A view: its route and method, a request that works, and who may make it.
+
+    Everybody else is refused. `status` is what those get who may.
+    """
+
+    route: str
+    method: str
+    path: str
+    allowed: set[str]
+    status: int = 200
+    kwargs: dict[str, Any] = field(default_factory=dict)
+    sends: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.route}" + (f" {self.sends}" if self.sends else "")
+
+
+OPEN_ROWS = (
+    Row("start", "GET", "/", ALL),
+    Row("api", "GET", "/+api", ALL),
+    Row("login", "POST", "/+login", ALL, 200, LOGIN),
+    Row("status", "GET", "/+status", ALL),
+    Row("live", "GET", "/+live", ALL),
+    Row("ready", "GET", "/+ready", ALL),
+    Row("user_api", "GET", "/owner/+api", ALL),
+    Row("index_api", "GET", "/owner/private/+api", ALL),
+)
+
+GUARDED_ROWS = (
+    Row("tokens", "GET", "/owner/+tokens", ACCOUNT),
+    # Root may see and revoke, but makes nobody a token that acts in their name.
+    Row("tokens", "POST", "/owner/+tokens", {OWNER}, 201, {"json": {}}),
+    Row("token", "DELETE", "/owner/+tokens/{token}", ACCOUNT),
+    Row("user", "GET", "/owner", KNOWN),
+    Row("user", "PUT", "/newcomer", {ROOT}, 201, {"json": {"password": "a-good-password"}}),
+    Row("user", "PATCH", "/owner", ACCOUNT, 200, {"json": {"title": "new"}}),
+    Row("user", "DELETE", "/owner", ACCOUNT),
+    Row("simple_list", "GET", "/owner/private/simple/", READERS, 200, PAGE),
+    Row("simple_list", "POST", "/owner/private/simple/", UPLOADERS, 200, SEND_FORM),
+    Row("simple_project", "GET", "/owner/private/simple/example/", READERS, 200, PAGE),
+    Row("refresh", "POST", "/owner/private/simple/example/refresh", READERS, 302),
+    Row("file", "GET", FILE, READERS),
+    Row("file", "DELETE", FILE, REMOVERS),
+    Row("index", "GET", "/owner/private", READERS),
+    Row("index", "PUT", "/owner/newcomer", ACCOUNT, 200, {"json": {}}),
+    Row("index", "PATCH", "/owner/private", MANAGERS, 200, {"json": {"title": "new"}}),
+    Row("index", "DELETE", "/owner/private", MANAGERS, 201),
+    Row("index", "POST", "/owner/private", UPLOADERS, 200, SEND_FORM),
+    # owner/target takes uploads from the owner, root and the reader; tokens do not reach it.
+    Row("index", "POST", "/owner/private", {OWNER, ROOT, READER}, 200, PUSH, "application/json"),
+    Row("index", "PUSH", "/owner/private", {OWNER, ROOT, READER}, 200, PUSH, "application/json"),
+    Row("project", "GET", "/owner/private/example", READERS),
+    Row("project", "DELETE", "/owner/private/example", REMOVERS),
+    Row("release", "GET", "/owner/private/example/1.0", READERS),
+    Row(
+        "release", "PATCH", "/owner/private/example/1.0", REMOVERS, 200, {"json": {"yanked": True}}
+    ),
+    Row("release", "DELETE", "/owner/private/example/1.0", REMOVERS),
+)
+ROWS = OPEN_ROWS + GUARDED_ROWS

@@ -1,0 +1,238 @@
+"""Who asks: passwords and tokens, and what is remembered of them."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import pytest
+
+from stillroom_server.domain.errors import NotAuthenticated
+from stillroom_server.domain.identity import Credentials, Identity, Scope, TokenLimits
+from stillroom_server.domain.names import IndexName, UserName
+from stillroom_server.plugin.manager import Plugins
+from stillroom_server.services.accounts import MAX_SECRET, PasswordMemory
+from support.fake_upstream import PATIENCE, Gate
+from support.servers import QuickHasher
+from support.use_cases import DEV, PASSWORD, ROOT, UseCases
+
+DEV_NAME = UserName("dev")
+
+
+class GatedHasher(QuickHasher):
+    """A hasher that takes until the gate opens."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate = Gate()
+
+    def verify(self, password_hash: str | None, password: str) -> bool:
+        self.gate.pass_through()
+        return super().verify(password_hash, password)
+
+
+@pytest.fixture
+def hasher() -> QuickHasher:
+    return QuickHasher()
+
+
+@pytest.fixture
+def memory(clock, hasher) -> PasswordMemory:
+    return PasswordMemory(hasher, lifetime=300, size=3)
+
+
+def test_a_password_is_computed_once_for_its_lifetime(memory, hasher, clock):
+    for _ in range(5):
+        assert memory.verify("dev", "quick:pw", "pw")
+    assert hasher.verified == 1
+    clock.advance(seconds=299)
+    assert memory.verify("dev", "quick:pw", "pw")
+    assert hasher.verified == 1
+    clock.advance(seconds=1)
+    assert memory.verify("dev", "quick:pw", "pw")
+    assert hasher.verified == 2
+
+
+def test_a_wrong_password_is_never_remembered(memory, hasher):
+    for _ in range(3):
+        assert not memory.verify("dev", "quick:pw", "wrong")
+    assert hasher.verified == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "password_hash", "password"),
+    [("dev", "quick:new", "pw"), ("other", "quick:other", "pw"), ("dev", None, "pw")],
+    ids=["changed", "another user", "deleted"],
+)
+def test_what_is_remembered_is_good_for_exactly_that_user_and_hash(
+    memory, name, password_hash, password
+):
+    assert memory.verify("dev", "quick:pw", "pw")
+    assert not memory.verify(name, password_hash, password)
+
+
+def test_the_parts_of_what_is_remembered_cannot_run_into_each_other(memory):
+    assert memory.verify("dev", "quick:pw\0x", "pw\0x")
+    assert not memory.verify("dev", "quick:pw", "x\0pw\0x")
+
+
+def test_only_so_many_passwords_are_remembered_and_the_oldest_goes_first(memory, hasher):
+    for name in ("a", "b", "c", "d"):
+        memory.verify(name, "quick:pw", "pw")
+    memory.verify("d", "quick:pw", "pw")
+    memory.verify("b", "quick:pw", "pw")
+    assert hasher.verified == 4
+    memory.verify("a", "quick:pw", "pw")
+    assert hasher.verified == 5
+
+
+def test_a_password_that_was_verified_again_is_not_the_oldest(memory, hasher, clock):
+    memory.verify("a", "quick:pw", "pw")
+    clock.advance(seconds=300)
+    for name in ("b", "c", "a", "d"):
+        memory.verify(name, "quick:pw", "pw")
+    assert hasher.verified == 5
+    memory.verify("a", "quick:pw", "pw")
+    assert hasher.verified == 5
+
+
+def test_equal_checks_in_flight_are_joined(clock, wait_for_followers):
+    hasher = GatedHasher()
+    memory = PasswordMemory(hasher)
+    with ThreadPoolExecutor(4) as pool:
+        checks = [pool.submit(memory.verify, "dev", "quick:pw", "pw")]
+        hasher.gate.wait_for_one()
+        checks += [pool.submit(memory.verify, "dev", "quick:pw", "pw") for _ in range(3)]
+        wait_for_followers(3)
+        hasher.gate.open()
+        assert all(check.result(PATIENCE) for check in checks)
+    assert hasher.verified == 1
+
+
+def test_a_password_says_who_it_is(cases: UseCases):
+    identity = cases.identify(PASSWORD, "dev")
+    assert identity == Identity(user=DEV_NAME)
+
+
+def test_a_token_says_who_it_is_with_its_limits(cases: UseCases):
+    limits = TokenLimits(Scope.READ, frozenset({IndexName.parse("root/pypi")}))
+    issued = cases.tokens.issue(DEV_NAME, limits, 60, "")
+    for user in (None, "dev"):
+        identity = cases.identify(issued.secret, user)
+        assert (identity.user, identity.limits) == ("dev", limits)
+        assert (identity.token, identity.expires) == (issued.token.id, issued.token.expires)
+
+
+def test_nothing_sent_is_the_anonymous_identity(cases: UseCases):
+    assert cases.authenticator.identify(None) == Identity()
+
+
+WRONG = {
+    "password": ("dev", "wrong password"),
+    "no such user": ("nobody", PASSWORD),
+    "no name of a user": ("a b", PASSWORD),
+    "a password without a user": (None, PASSWORD),
+    "a token that was never given out": (None, "stillroom_" + "x" * 43),
+    "a token of that shape for a user": ("dev", "stillroom_x"),
+    "the hash itself": ("dev", f"quick:{PASSWORD}"),
+    "empty": ("dev", ""),
+}
+
+
+def test_whatever_is_wrong_the_refusal_is_the_same(cases: UseCases):
+    said = set()
+    for user, secret in WRONG.values():
+        with pytest.raises(NotAuthenticated) as caught:
+            cases.identify(secret, user)
+        said.add(caught.value.message)
+    assert len(said) == 1
+
+
+@pytest.mark.parametrize("user", ["nobody", "a b"])
+def test_an_unknown_user_takes_a_computation_as_a_known_one_does(cases: UseCases, user):
+    before = cases.hasher.verified
+    with pytest.raises(NotAuthenticated):
+        cases.identify(PASSWORD, user)
+    assert cases.hasher.verified == before + 1
+
+
+def test_a_token_is_looked_up_without_any_computation(cases: UseCases):
+    secret = cases.login().secret
+    before = cases.hasher.verified
+    cases.identify(secret, "dev")
+    with pytest.raises(NotAuthenticated):
+        cases.identify("stillroom_unknown", "dev")
+    assert cases.hasher.verified == before
+
+
+def test_a_token_of_somebody_else_does_not_count(cases: UseCases):
+    secret = cases.login("dev").secret
+    with pytest.raises(NotAuthenticated):
+        cases.identify(secret, "root")
+
+
+def test_a_token_ends_at_its_expiry(cases: UseCases):
+    issued = cases.login()
+    cases.clock.advance(seconds=issued.seconds - 1)
+    assert cases.identify(issued.secret).user == "dev"
+    cases.clock.advance(seconds=1)
+    with pytest.raises(NotAuthenticated):
+        cases.identify(issued.secret)
+
+
+def test_a_new_password_ends_the_old_one_and_all_tokens_at_once(cases: UseCases):
+    secret = cases.login().secret
+    cases.identify(PASSWORD, "dev")
+    cases.identify(secret)
+    cases.users.change(DEV, DEV_NAME, {"password": "another one"})
+    for wrong in (PASSWORD, secret):
+        with pytest.raises(NotAuthenticated):
+            cases.identify(wrong, "dev")
+    assert cases.identify("another one", "dev").user == "dev"
+
+
+def test_setting_the_same_password_anew_ends_all_tokens_too(cases: UseCases):
+    secret = cases.login().secret
+    cases.identify(secret)
+    cases.users.change(DEV, DEV_NAME, {"password": PASSWORD})
+    with pytest.raises(NotAuthenticated):
+        cases.identify(secret)
+
+
+def test_a_deleted_user_is_nobody_at_once(cases: UseCases):
+    secret = cases.login().secret
+    cases.identify(PASSWORD, "dev")
+    cases.users.delete(ROOT, DEV_NAME)
+    for user, wrong in (("dev", PASSWORD), (None, secret)):
+        with pytest.raises(NotAuthenticated):
+            cases.identify(wrong, user)
+
+
+@pytest.mark.parametrize("secret", ["x" * (MAX_SECRET + 1), "é" * (MAX_SECRET // 2 + 1)])
+def test_a_secret_that_is_too_long_is_refused_before_anything_is_computed(cases, secret):
+    with pytest.raises(NotAuthenticated, match="longer than any"):
+        cases.identify(secret, "dev")
+    assert cases.hasher.verified == 0
+
+
+def test_a_user_without_a_password_logs_in_by_token_only(cases: UseCases):
+    with cases.database.writing() as unit:
+        user = unit.users.get(DEV_NAME)
+        unit.users.change(replace(user, password_hash=None))
+    for password in ("", "None", "quick:None"):
+        with pytest.raises(NotAuthenticated):
+            cases.identify(password, "dev")
+    issued = cases.tokens.issue(DEV_NAME, TokenLimits(), 60, "")
+    assert cases.identify(issued.secret).user == "dev"
+
+
+def test_tokens_are_asked_before_passwords(clock):
+    asked = []
+
+    class Accounts:
+        def by_token(self, credentials):
+            asked.append("token")
+
+        def by_password(self, credentials):
+            asked.append("password")
+
+    Plugins().authenticate(Credentials("dev", "secret"), Accounts())
+    assert asked == ["token", "password"]

@@ -1,0 +1,91 @@
+"""Mirrors are indexes that root makes, with options of their own."""
+
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+
+from support.site import Site, faulty_fields
+
+MIRROR = {"type": "mirror", "mirror_url": "http://127.0.0.1:9/simple/"}
+
+
+def test_only_root_makes_mirrors_and_changes_their_url(site: Site, dev: httpx.Client) -> None:
+    with site.unchanged():
+        answer = dev.put("/dev/mirror", json=MIRROR)
+    assert answer.status_code == 403
+    assert "user_mirrors" in answer.json()["message"]
+    assert site.root.put("/dev/mirror", json=MIRROR).status_code == 200
+    with site.unchanged():
+        answer = dev.patch("/dev/mirror", json=["mirror_url=http://127.0.0.1:10/"])
+    assert answer.status_code == 403
+    answer = dev.patch("/dev/mirror", json=["mirror_cache_expiry=60", "title=Ours"])
+    assert answer.json()["result"]["mirror_cache_expiry"] == 60
+
+
+def test_the_setting_lets_users_make_mirrors(make_site: Callable[..., Site]) -> None:
+    site = make_site(user_mirrors=True)
+    dev = site.new_user("dev")
+    answer = dev.put("/dev/mirror", json=MIRROR | {"mirror_cache_expiry": "30"})
+    assert answer.json()["result"] == {
+        "type": "mirror",
+        "volatile": True,
+        "mirror_url": "http://127.0.0.1:9/simple/",
+        "mirror_cache_expiry": 30,
+        "mirror_no_project_list": False,
+        "reserved": [],
+    }
+    moved = dev.patch("/dev/mirror", json=["mirror_url=http://127.0.0.1:10/simple"])
+    assert moved.json()["result"]["mirror_url"] == "http://127.0.0.1:10/simple/"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        None,
+        "",
+        1,
+        "not a url",
+        "ftp://127.0.0.1/",
+        "file:///etc/passwd",
+        "http://",
+        "http://user:secret@127.0.0.1/simple/",
+        "http://127.0.0.1/simple/?a=b",
+        "http://127.0.0.1/simple/#x",
+        "http://127.0.0.1:99999/",
+        "http://[::1/",
+        "http://127.0.0.1/a b/",
+        "http://127.0.0.1/\r\nX: y/",
+    ],
+)
+def test_a_mirror_needs_a_plain_http_url(shared_site: Site, url: object) -> None:
+    with shared_site.unchanged():
+        answer = shared_site.root.put("/root/new", json={"type": "mirror", "mirror_url": url})
+    assert faulty_fields(answer) == {"mirror_url"}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"bases": "root/pypi"},
+        {"acl_upload": "root"},
+        {"volatile": False},
+        {"mirror_cache_expiry": -1},
+        {"mirror_cache_expiry": "soon"},
+        {"mirror_cache_expiry": 1.5},
+        {"mirror_cache_expiry": True},
+        {"mirror_cache_expiry": 10**10},
+        {"mirror_no_project_list": 2},
+    ],
+)
+def test_options_of_a_mirror_have_their_rules(shared_site: Site, options: dict[str, Any]) -> None:
+    with shared_site.unchanged():
+        answer = shared_site.root.put("/root/new", json=MIRROR | options)
+    assert faulty_fields(answer) == set(options)
+
+
+def test_root_pypi_never_lists_the_whole_upstream(site: Site) -> None:
+    shown = site.root.get("/root/pypi").json()["result"]
+    assert shown["mirror_no_project_list"] is True
+    assert shown["projects"] == []

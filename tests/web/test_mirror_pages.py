@@ -1,0 +1,348 @@
+"""Pages of mirrors: kept, confirmed, served stale, and refused only where nothing is kept."""
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+
+from stillroom_server.upstream.client import HttpUpstream, Limits
+from support.distributions import make_sdist, make_wheel
+from support.site import HTML, JSON, Site, file_url, filenames, new_index, page, upload
+from support.upstream import UPLOAD_TIME, LocalUpstream
+
+WHEEL = make_wheel("example", "1.0", requires_python=">=3.8")
+NEWER = make_wheel("example", "2.0")
+SDIST = make_sdist("example", "1.0")
+PATH = "/root/pypi/simple/example/"
+ASKED = "/simple/example/"
+
+
+@pytest.fixture
+def site(make_site: Callable[..., Site], upstream: LocalUpstream) -> Site:
+    """root/pypi mirrors an upstream with `example`; its pages expire at once."""
+    upstream.add(WHEEL)
+    site = make_site(upstream_url=upstream.url)
+    expire(site, 0)
+    return site
+
+
+def expire(site: Site, seconds: int) -> None:
+    """Let pages be fresh for so long."""
+    site.root.patch("/root/pypi", json=[f"mirror_cache_expiry={seconds}"])
+
+
+def ask(site: Site, path: str = PATH, accept: str = JSON) -> httpx.Response:
+    return site.anonymous.get(path, headers={"Accept": accept})
+
+
+# What is on them
+
+
+@pytest.mark.parametrize("forms", [("json",), ("html",)])
+@pytest.mark.parametrize("absolute", [True, False])
+def test_a_page_says_what_the_upstream_says(
+    make_site: Callable[..., Site], forms: tuple[str, ...], absolute: bool
+) -> None:
+    with LocalUpstream(forms=forms, absolute_urls=absolute) as upstream:
+        upstream.add(WHEEL, yanked='"bad" <b>')
+        upstream.add(SDIST, core_metadata=False)
+        site = make_site(upstream_url=upstream.url)
+        wheel, sdist = page(site.anonymous, "root/pypi", "example")["files"]
+        assert (wheel["filename"], sdist["filename"]) == (WHEEL.filename, SDIST.filename)
+        assert wheel["hashes"] == {"sha256": WHEEL.sha256}
+        assert (wheel["yanked"], sdist["yanked"]) == ('"bad" <b>', False)
+        assert wheel["requires-python"] == ">=3.8"
+        assert (bool(wheel["core-metadata"]), sdist["core-metadata"]) == (True, False)
+        if forms == ("json",):
+            assert wheel["size"] == len(WHEEL.content)
+            assert wheel["upload-time"] == UPLOAD_TIME
+        else:
+            assert not {"size", "upload-time"} & set(wheel)
+        for distribution in (WHEEL, SDIST):
+            path = file_url("root/pypi", "example", distribution)
+            assert site.anonymous.get(path).content == distribution.content
+
+
+# Kept
+
+
+def test_a_fresh_page_is_asked_for_once(site: Site, upstream: LocalUpstream) -> None:
+    expire(site, 600)
+    for accept in (JSON, HTML, JSON, "text/html"):
+        assert ask(site, accept=accept).status_code == 200
+    assert filenames(site.root, "root/pypi", "example") == [WHEEL.filename]
+    assert upstream.paths == [ASKED]
+
+
+def test_a_page_that_expired_is_confirmed_without_being_sent_again(
+    site: Site, upstream: LocalUpstream
+) -> None:
+    first = ask(site)
+    before = site.database.serial()
+    second = ask(site)
+    assert second.headers["ETag"] == first.headers["ETag"]
+    conditions = [request.headers.get("if-none-match") for request in upstream.requests]
+    assert conditions[0] is None
+    assert conditions[1] is not None
+    # A confirmed page is no change that anybody could see.
+    assert site.database.serial() == before
+
+
+def test_a_page_that_changed_is_seen_once_the_old_one_expired(
+    site: Site, upstream: LocalUpstream
+) -> None:
+    first = ask(site)
+    upstream.add(NEWER)
+    second = ask(site)
+    assert second.headers["ETag"] != first.headers["ETag"]
+    assert filenames(site.root, "root/pypi", "example") == [WHEEL.filename, NEWER.filename]
+
+
+def test_another_process_uses_what_one_has_fetched(
+    site: Site, upstream: LocalUpstream, make_site: Callable[..., Site]
+) -> None:
+    expire(site, 600)
+    ask(site)
+    assert filenames(make_site().anonymous, "root/pypi", "example") == [WHEEL.filename]
+    assert upstream.paths == [ASKED]
+
+
+def test_however_many_wait_for_a_page_it_is_asked_for_once(
+    site: Site, upstream: LocalUpstream
+) -> None:
+    expire(site, 600)
+    hold = threading.Event()
+    upstream.fault(ASKED, hold=hold)
+    with ThreadPoolExecutor(8) as pool:
+        waiting = [pool.submit(ask, site) for _ in range(8)]
+        upstream.wait_for(ASKED)
+        hold.set()
+        assert {answer.result().status_code for answer in waiting} == {200}
+    assert upstream.paths == [ASKED]
+
+
+# Asked for anew
+
+
+@pytest.mark.parametrize("form", ["simple", "+simple"])
+def test_a_refresh_asks_the_upstream_although_the_page_is_fresh(
+    site: Site, upstream: LocalUpstream, form: str
+) -> None:
+    expire(site, 600)
+    ask(site)
+    upstream.add(NEWER)
+    assert NEWER.filename not in ask(site).text
+    answer = site.anonymous.post(f"/root/pypi/{form}/Example/refresh")
+    assert answer.status_code == 302
+    assert answer.headers["Location"].endswith(f"/root/pypi/{form}/example/")
+    assert NEWER.filename in ask(site).text
+    assert upstream.paths == [ASKED] * 2
+
+
+def test_a_refresh_tells_an_upstream_no_private_name(site: Site, upstream: LocalUpstream) -> None:
+    dev = site.new_user("dev")
+    new_index(dev, "dev/stage", bases="root/pypi", reserved="acme-*")
+    upload(dev, "dev/stage", WHEEL)
+    for name in ("example", "acme-x"):
+        assert dev.post(f"/dev/stage/+simple/{name}/refresh").status_code == 302
+    assert upstream.paths == []
+
+
+# The upstream in trouble
+
+TROUBLE: dict[str, dict[str, object]] = {
+    "an error of its own": {"status": 500},
+    "too busy": {"status": 503},
+    "too many requests": {"status": 429},
+    "no access": {"status": 403},
+    "a login": {"status": 401},
+    "a page of another kind": {"status": 200, "headers": {"Content-Type": "image/png"}},
+    "broken JSON": {"status": 200, "body": b'{"files": ['},
+    "nothing": {"status": 200, "body": b""},
+    "half a page": {"status": 200, "body": b"x" * 50, "then": "close", "after": 20},
+    "no answer": {"then": "close"},
+    "a reset connection": {"then": "reset"},
+}
+
+
+@pytest.mark.parametrize("what", TROUBLE)
+def test_a_kept_page_is_served_stale_and_says_so(
+    site: Site, upstream: LocalUpstream, what: str
+) -> None:
+    first = ask(site)
+    assert "Cache-Status" not in first.headers
+    upstream.fault("/simple/*", **TROUBLE[what])
+    asked = len(upstream.paths)
+    for path in (PATH, PATH, f"{PATH}?past-the-gate"):
+        stale = ask(site, path)
+        assert stale.status_code == 200
+        assert stale.content == first.content
+        assert stale.headers["Cache-Status"] == "stillroom; hit; detail=stale"
+    # It is not asked again with every request while it is in trouble.
+    assert len(set(upstream.paths[asked:])) == 1
+    assert len(upstream.paths) - asked <= 3
+
+
+@pytest.mark.parametrize("what", TROUBLE)
+def test_without_a_kept_page_it_is_a_bad_gateway_and_never_a_404(
+    site: Site, upstream: LocalUpstream, what: str
+) -> None:
+    upstream.fault("/simple/*", **TROUBLE[what])
+    for path in (PATH, "/root/pypi/simple/absent/", "/root/pypi/example"):
+        answer = ask(site, path, "application/json" if path.endswith("example") else JSON)
+        assert answer.status_code == 502
+        assert 1 <= int(answer.headers["Retry-After"]) <= 3600
+        assert "127.0.0.1" in answer.text
+
+
+def test_an_upstream_that_is_down_is_asked_again_when_it_is_back(
+    site: Site, upstream: LocalUpstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask(site)
+    upstream.stop()
+    assert "Cache-Status" in ask(site).headers
+    upstream.start()
+    upstream.add(NEWER)
+    assert "Cache-Status" in ask(site).headers
+    later = short_memories(monkeypatch)
+    later.set()
+    fresh = ask(site)
+    assert "Cache-Status" not in fresh.headers
+    assert NEWER.filename in fresh.text
+
+
+def short_memories(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """Once the event is set, all short-lived memories have run out."""
+    passed = threading.Event()
+    real = time.monotonic
+
+    def monotonic() -> float:
+        return real() + (120 if passed.is_set() else 0)
+
+    for module in ("services.mirrors", "web.simple"):
+        monkeypatch.setattr(f"stillroom_server.{module}.time.monotonic", monotonic)
+    return passed
+
+
+def test_the_upstreams_wish_to_be_left_alone_is_passed_on(
+    site: Site, upstream: LocalUpstream
+) -> None:
+    upstream.fault("/simple/*", status=503, headers={"Retry-After": "7"})
+    for _ in range(2):
+        answer = ask(site)
+        assert (answer.status_code, answer.headers["Retry-After"]) == (502, "7")
+
+
+@pytest.mark.parametrize("fault", [{"then": "stall"}, {"then": "stall", "after": 5}])
+def test_an_upstream_that_stalls_is_a_gateway_timeout(
+    make_site: Callable[..., Site], upstream: LocalUpstream, fault: dict[str, object]
+) -> None:
+    upstream.add(WHEEL)
+    upstream.fault("/simple/*", **fault)
+    limits = Limits(connect=0.2, read=0.2, page=0.3)
+    client = HttpUpstream(user_agent="stillroom/test", limits=limits)
+    site = make_site(upstream_url=upstream.url, upstream=client)
+    answer = ask(site)
+    assert answer.status_code == 504
+    assert answer.headers["Retry-After"].isdigit()
+
+
+# What does not exist
+
+
+@pytest.mark.parametrize("status", [404, 410])
+def test_only_what_the_upstream_says_does_not_exist_is_not_found(
+    site: Site, upstream: LocalUpstream, status: int
+) -> None:
+    upstream.fault("/simple/absent/", status=status)
+    for _ in range(3):
+        assert ask(site, "/root/pypi/simple/absent/").status_code == 404
+    assert upstream.paths == ["/simple/absent/"]
+
+
+def test_a_project_that_vanishes_upstream_leaves_its_kept_files(
+    site: Site, upstream: LocalUpstream
+) -> None:
+    path = file_url("root/pypi", "example", WHEEL)
+    assert filenames(site.root, "root/pypi", "example") == [WHEEL.filename]
+    assert site.anonymous.get(path).status_code == 200
+    upstream.fault(ASKED, status=404)
+    assert ask(site).status_code == 404
+    assert site.anonymous.get(path).content == WHEEL.content
+    listed = ask(site, "/root/pypi/simple/").json()["projects"]
+    assert listed == []
+
+
+def test_a_file_that_vanishes_upstream_stays_where_it_is_kept(
+    site: Site, upstream: LocalUpstream
+) -> None:
+    upstream.add(NEWER)
+    path = file_url("root/pypi", "example", WHEEL)
+    ask(site)
+    assert site.anonymous.get(path).status_code == 200
+    upstream.remove(WHEEL)
+    assert filenames(site.root, "root/pypi", "example") == [NEWER.filename]
+    assert site.anonymous.get(path).content == WHEEL.content
+
+
+# The list of projects
+
+
+def test_root_pypi_lists_what_is_known_and_never_fetches_the_list(
+    site: Site, upstream: LocalUpstream
+) -> None:
+    upstream.add(make_wheel("another"))
+    dev = site.new_user("dev")
+    new_index(dev, "dev/stage", bases="root/pypi")
+    lists = ["/root/pypi/simple/", "/root/pypi/+simple/", "/dev/stage/simple/"]
+    for path in lists:
+        assert dev.get(path, headers={"Accept": JSON}).json()["projects"] == []
+    assert dev.get("/root/pypi").json()["result"]["projects"] == []
+    page(dev, "root/pypi", "another")
+    assert dev.get("/root/pypi").json()["result"]["projects"] == ["another"]
+    for path in lists:
+        for accept in (JSON, HTML):
+            dev.get(path, headers={"Accept": accept})
+    assert upstream.paths == ["/simple/another/"]
+
+
+@pytest.fixture
+def lister(site: Site, upstream: LocalUpstream) -> str:
+    """A mirror that lists all that its upstream has."""
+    new_index(site.root, "root/lister", type="mirror", mirror_url=upstream.url)
+    return "/root/lister/simple/"
+
+
+def test_another_mirror_fetches_the_list_once_while_it_is_fresh(
+    site: Site, upstream: LocalUpstream, lister: str
+) -> None:
+    upstream.add(make_wheel("another"))
+    for accept in (JSON, HTML, JSON):
+        answer = ask(site, lister, accept)
+        assert answer.status_code == 200
+        assert "another" in answer.text
+        assert "example" in answer.text
+    assert upstream.paths == ["/simple/"]
+
+
+def test_a_kept_list_is_served_when_the_upstream_fails(
+    site: Site, upstream: LocalUpstream, lister: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.root.patch("/root/lister", json=["mirror_cache_expiry=0"])
+    passed = short_memories(monkeypatch)
+    whole = ask(site, lister).json()
+    upstream.stop()
+    passed.set()
+    assert ask(site, lister).json() == whole
+
+
+def test_without_a_kept_list_it_is_a_bad_gateway(
+    site: Site, upstream: LocalUpstream, lister: str
+) -> None:
+    upstream.fault("/simple/", status=500)
+    answer = ask(site, lister)
+    assert answer.status_code == 502
+    assert answer.headers["Retry-After"].isdigit()
