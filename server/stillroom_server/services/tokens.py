@@ -67,7 +67,10 @@ class TokenService:
         return self.issue(user, limits, seconds, note)
 
     def issue(self, user: UserName, limits: TokenLimits, seconds: int, note: str) -> IssuedToken:
-        """Make a token without asking who wants it; raises NotFound for a missing index."""
+        """Make a token without asking who wants it.
+
+        Raises NotFound for a missing index, Forbidden for somebody whom only a plugin knows.
+        """
         secret = TOKEN_PREFIX + secrets.token_urlsafe(32)
         now = self._clock()
         token = Token(
@@ -80,6 +83,11 @@ class TokenService:
             note=note,
         )
         with self._database.writing() as unit:
+            if unit.users.get(user) is None:
+                raise Forbidden(
+                    f"Not allowed: {user} has no account here, and only accounts have tokens; "
+                    "root creates it."
+                )
             missing = [str(i) for i in sorted(limits.indexes or ()) if unit.indexes.get(i) is None]
             if missing:
                 raise NotFound(f"There is no index {', '.join(missing)}.")

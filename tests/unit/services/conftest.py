@@ -6,6 +6,7 @@ from concurrent.futures import Future
 
 import pytest
 
+from stillroom_server.domain.indexes import Index
 from stillroom_server.services import caching
 from support.clock import SetClock
 from support.fake_upstream import PATIENCE
@@ -24,6 +25,12 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> SetClock:
 @pytest.fixture
 def cases(clock: SetClock) -> UseCases:
     return UseCases(clock=clock)
+
+
+@pytest.fixture
+def mirror(cases: UseCases) -> Index:
+    """The mirror root/pypi."""
+    return cases.lineage("root/pypi").asked
 
 
 @pytest.fixture

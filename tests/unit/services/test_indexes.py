@@ -5,7 +5,6 @@ import pytest
 from stillroom_server.domain.errors import Conflict, Forbidden, InvalidRequest, NotFound
 from stillroom_server.domain.identity import Identity, TokenLimits
 from stillroom_server.domain.names import IndexName, UserName
-from support.fake_archives import an_archive
 from support.use_cases import DEV, PASSWORD, ROOT, UseCases
 
 URL = "https://index.test/simple/"
@@ -192,15 +191,3 @@ def test_a_base_is_not_deleted_from_under_its_heirs(cases: UseCases):
     cases.index("dev/one", "dev/base")
     with pytest.raises(Conflict, match="deleted: dev/one, dev/two inherits from it"):
         cases.indexes.delete(DEV, _name("dev/base"))
-
-
-def test_an_index_knows_its_own_projects(cases: UseCases):
-    base = cases.index("dev/base", "root/pypi")
-    cases.upload("dev/base", an_archive("zebra"))
-    cases.upload("dev/base", an_archive("ape"))
-    assert cases.indexes.own_projects(base) == ["ape", "zebra"]
-    mirror = cases.lineage("root/pypi").asked
-    assert cases.indexes.own_projects(mirror) == []
-    cases.listed(an_archive("six"))
-    cases.filenames("root/pypi", "six")
-    assert cases.indexes.own_projects(mirror) == ["six"]

@@ -18,11 +18,6 @@ ONE, TWO = an_upstream_file("demo-1.0.tar.gz"), an_upstream_file("demo-2.0.tar.g
 EXPIRY = 600
 
 
-@pytest.fixture
-def mirror(cases: UseCases):
-    return cases.lineage("root/pypi").asked
-
-
 def _page(cases, mirror, **options):
     return cases.mirrors.page(mirror, DEMO, **options)
 

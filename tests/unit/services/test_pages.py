@@ -113,6 +113,18 @@ def test_a_list_shows_what_stages_hold_and_mirrors_know(cases: UseCases):
     assert view.serial == cases.database.serial()
 
 
+def test_an_index_knows_its_own_projects(cases: UseCases):
+    for name in ("zebra", "ape"):
+        cases.upload("dev/base", an_archive(name))
+    cases.listed(an_archive("six"))
+    cases.filenames("root/pypi", "six")
+    own = {
+        name: cases.pages.own_projects(cases.lineage(name).asked)
+        for name in ("dev/top", "dev/base", "root/pypi")
+    }
+    assert own == {"dev/top": [], "dev/base": ["ape", "zebra"], "root/pypi": ["six"]}
+
+
 CHANGES = {
     "an upload to it": lambda cases: cases.upload("dev/top", an_archive("demo", "2.0")),
     "an upload to its base": lambda cases: cases.upload("dev/base", an_archive("demo", "2.0")),

@@ -1,0 +1,210 @@
+"""Those who follow a download: one fetch for all, and one fate."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import pytest
+
+from stillroom_server.domain.errors import NotFound, StorageFull, UpstreamFailed, UpstreamTimeout
+from stillroom_server.services.downloads import READ_SIZE, WITHHELD, Downloads, Wanted
+from support.downloads import (
+    CONTENT,
+    DEMO,
+    FILE,
+    PART,
+    SIZE,
+    digests_of,
+    kept_files,
+    read_all,
+    take,
+    wait_for_the_end,
+    wanted_from,
+)
+from support.fake_upstream import PATIENCE
+from support.fakes import MemoryBlobStore
+from support.use_cases import UseCases
+from support.values import an_upstream_file
+
+
+@pytest.fixture
+def wanted(mirror):
+    return wanted_from(mirror, digests_of(), SIZE)
+
+
+def test_a_file_is_fetched_once_however_many_ask(cases: UseCases, wanted):
+    stream = cases.upstream.stream(FILE, size=SIZE)
+    downloads = [cases.downloads.start(wanted) for _ in range(5)]
+    assert len({id(download) for download in downloads}) == 1
+    with ThreadPoolExecutor(5) as pool:
+        readings = [pool.submit(read_all, download) for download in downloads]
+        stream.send(PART)
+        stream.send(CONTENT[len(PART) :])
+        stream.end()
+        assert all(reading.result(PATIENCE) == CONTENT for reading in readings)
+    assert cases.upstream.asked == [f"file {FILE.url}"]
+
+
+def test_one_who_comes_late_reads_from_the_start(cases: UseCases, wanted):
+    stream = cases.upstream.stream(FILE, size=SIZE)
+    first = cases.downloads.start(wanted)
+    stream.send(PART)
+    take(first.chunks(0, SIZE), len(PART) - WITHHELD)
+    late = cases.downloads.start(wanted).chunks(0, SIZE)
+    assert next(late) == PART[:-WITHHELD][:READ_SIZE]
+    stream.send(CONTENT[len(PART) :])
+    stream.end()
+    first.wait()
+
+
+def test_the_fetch_goes_on_when_the_reader_goes_away(cases: UseCases, mirror, wanted):
+    stream = cases.upstream.stream(FILE, size=SIZE)
+    download = cases.downloads.start(wanted)
+    stream.send(PART)
+    reader = download.chunks(0, SIZE)
+    next(reader)
+    reader.close()
+    stream.send(CONTENT[len(PART) :])
+    stream.end()
+    download.wait()
+    assert kept_files(cases, mirror) == [FILE.filename]
+
+
+@pytest.mark.parametrize("arrived", [0, 1, len(PART)], ids=["nothing", "a byte", "half"])
+def test_an_error_reaches_all_who_wait(cases: UseCases, wanted, arrived):
+    stream = cases.upstream.stream(FILE, size=SIZE)
+    download = cases.downloads.start(wanted)
+    stream.send(CONTENT[:arrived])
+    with ThreadPoolExecutor(4) as pool:
+        waiting = [pool.submit(read_all, download) for _ in range(3)]
+        waiting.append(pool.submit(download.wait))
+        stream.fail(UpstreamTimeout("broke off", retry_after=3))
+        errors = [future.exception(PATIENCE) for future in waiting]
+    assert {type(error) for error in errors} == {UpstreamTimeout}
+    assert {error.retry_after for error in errors} == {3}
+    assert len({id(error) for error in errors}) == len(errors)
+
+
+def test_followers_learn_why_and_never_that_the_file_is_closed(cases: UseCases, wanted):
+    # They read what has arrived until the very moment at which the fetch fails.
+    for _ in range(20):
+        stream = cases.upstream.stream(FILE, size=SIZE)
+        download = cases.downloads.start(wanted)
+        with ThreadPoolExecutor(3) as pool:
+            readings = [pool.submit(read_all, download) for _ in range(3)]
+            for position in range(0, len(PART), 16_384):
+                stream.send(PART[position : position + 16_384])
+            stream.fail(UpstreamFailed("broke off"))
+            assert {type(r.exception(PATIENCE)) for r in readings} == {UpstreamFailed}
+        wait_for_the_end()
+
+
+def test_after_a_failure_the_next_one_who_asks_starts_anew(cases: UseCases, wanted):
+    cases.upstream.trouble = UpstreamFailed("down")
+    with pytest.raises(UpstreamFailed):
+        cases.downloads.start(wanted).wait()
+    wait_for_the_end()
+    cases.upstream.trouble = None
+    cases.upstream.put(FILE, CONTENT)
+    assert cases.downloads.start(wanted).wait()
+
+
+@pytest.mark.parametrize("error", [UpstreamFailed("down"), UpstreamTimeout("slow")])
+def test_a_fetch_that_never_begins_is_told_before_anything_is_sent(cases, wanted, error):
+    cases.upstream.trouble = error
+    download = cases.downloads.start(wanted)
+    for wait in (download.begun, download.wait):
+        with pytest.raises(type(error), match=error.message):
+            wait()
+
+
+def test_a_file_that_the_upstream_does_not_have_is_not_found(cases: UseCases, wanted):
+    with pytest.raises(NotFound, match="does not have this file"):
+        cases.downloads.start(wanted).begun()
+
+
+def test_a_small_file_that_is_wrong_is_told_before_anything_is_sent(cases: UseCases, mirror):
+    cases.upstream.put(FILE, b"x" * WITHHELD)
+    wanted = wanted_from(mirror, digests_of())
+    with pytest.raises(UpstreamFailed, match="with another sha256"):
+        cases.downloads.start(wanted).begun()
+
+
+def test_a_download_has_begun_when_its_first_byte_may_be_sent(cases: UseCases, wanted):
+    stream = cases.upstream.stream(FILE, size=SIZE)
+    download = cases.downloads.start(wanted)
+    stream.send(b"x" * (WITHHELD + 1))
+    download.begun()
+    stream.fail(UpstreamFailed("broke off"))
+    for wait in (download.wait, download.begun):
+        with pytest.raises(UpstreamFailed):
+            wait()
+
+
+class FullStore(MemoryBlobStore):
+    """A store without room: where that shows is for the test to say."""
+
+    def __init__(self, where: str) -> None:
+        super().__init__()
+        self._where = where
+
+    @contextmanager
+    def receive(self):
+        if self._where == "at the start":
+            raise StorageFull("the blob store has no room left")
+        with super().receive() as writer:
+            self._spoil(writer)
+            yield writer
+
+    def _spoil(self, writer) -> None:
+        def fail(*_arguments):
+            raise StorageFull("the blob store has no room left")
+
+        if self._where == "while writing":
+            writer.write = fail
+        else:
+            writer.keep = fail
+
+
+@pytest.mark.parametrize("where", ["at the start", "while writing", "in the end"])
+def test_a_store_without_room_is_told_to_all_who_wait(cases: UseCases, wanted, where):
+    downloads = Downloads(cases.database, FullStore(where), cases.upstream, cases.clock)
+    cases.upstream.put(FILE, CONTENT)
+    download = downloads.start(wanted)
+    with pytest.raises(StorageFull, match="no room left"):
+        download.wait()
+    with pytest.raises(StorageFull):
+        read_all(download)
+
+
+def test_a_mistake_of_ours_wakes_all_who_wait_and_is_not_hidden(cases: UseCases, mirror):
+    told = []
+    before, threading.excepthook = threading.excepthook, lambda args: told.append(args.exc_value)
+    try:
+        cases.upstream.put(FILE, CONTENT)
+        hashes = (("no such algorithm", "0"),)
+        wanted = wanted_from(mirror, hashes)
+        with pytest.raises(UpstreamFailed, match=r"Fetching .* failed"):
+            cases.downloads.start(wanted).wait()
+        wait_for_the_end()
+    finally:
+        threading.excepthook = before
+    assert [type(error) for error in told] == [ValueError]
+
+
+def test_only_so_many_are_fetched_at_once_and_the_others_wait(cases: UseCases, mirror):
+    downloads = Downloads(cases.database, cases.store, cases.upstream, cases.clock, parallel=1)
+    files = [an_upstream_file(f"demo-{number}.0.tar.gz") for number in range(3)]
+    for file in files:
+        cases.upstream.put(file, file.filename.encode())
+    with cases.upstream.held() as gate:
+        started = [
+            downloads.start(Wanted(mirror, DEMO, file.filename, file.url, (), None))
+            for file in files
+        ]
+        gate.wait_for_one()
+        assert len(cases.upstream.asked) == 1
+        gate.open()
+        for download in started:
+            download.wait()
+    assert len(cases.upstream.asked) == 3
