@@ -126,3 +126,22 @@ def test_the_list_of_all_names_is_kept_with_its_time(database: Database) -> None
         unit.mirror_pages.put_names(mirror, names, NOW + DAY)
     with database.reading() as unit:
         assert unit.mirror_pages.get_names(mirror) == (names, NOW + DAY)
+
+
+def test_expired_pages_are_as_if_never_checked_but_remember_what_was_seen(
+    database: Database,
+) -> None:
+    with database.writing() as unit:
+        mirror, other = add_mirror(unit), add_mirror(unit, "root/other")
+        for index in (mirror, other):
+            unit.mirror_pages.put(index, PAGE)
+            unit.mirror_pages.put_names(index, [DEMO], NOW)
+    with database.writing() as unit:
+        unit.mirror_pages.expire(mirror)
+    with database.reading() as unit:
+        expired = unit.mirror_pages.get(mirror, DEMO)
+        assert expired == replace(PAGE, checked=expired.checked, validators=Validators())
+        assert expired.checked < NOW - 1_000 * DAY
+        assert unit.mirror_pages.get_names(mirror) is None
+        assert unit.mirror_pages.get(other, DEMO) == PAGE
+        assert unit.mirror_pages.get_names(other) is not None

@@ -170,7 +170,7 @@ def test_a_mirror_shows_what_its_upstream_has(
     assert root.create_index(mirror, type="mirror", mirror_url=upstream.url).done
     assert [file.filename for file in root.files(mirror, project).data] == [wheel.filename]
     assert installer.download(mirror, project, wheel.filename) == wheel.content
-    assert root.projects(mirror).data == [project]
+    assert project in root.projects(mirror).data
 
 
 def test_a_mirror_needs_the_url_of_its_upstream(site: Site, root: Person) -> None:

@@ -117,7 +117,7 @@ def test_a_file_that_cannot_be_created_is_told_with_its_path(tmp_path: Path) -> 
 
 
 def test_an_empty_database_is_refused_with_the_command_to_run(empty_url: str) -> None:
-    with pytest.raises(SchemaMismatch, match="stillroom-server db upgrade"):
+    with pytest.raises(SchemaMismatch, match="stillroom-server init"):
         migrate.check(empty_url)
 
 

@@ -1,11 +1,17 @@
 """Whatever a sweep believes, the database does not let go of content that something refers to."""
 
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
 import pytest
 from sqlalchemy import delete, update
 
 from stillroom_server.domain.errors import Conflict
+from stillroom_server.services.sweep import Sweep
 from stillroom_server.storage import schema
 from stillroom_server.storage.database import SqlDatabase
+from stillroom_server.storage.disk import DiskBlobStore
 from support.rows import DAY, NOW, a_new_file, add_project, add_stage, sha256_of
 
 A = sha256_of("a")
@@ -30,3 +36,16 @@ def test_the_row_cannot_be_deleted_by_any_statement(doomed_by_mistake: SqlDataba
         unit.blobs._connection.execute(delete(schema.blobs))
     with doomed_by_mistake.reading() as unit:
         assert unit.blobs.get(A) is not None
+
+
+def test_a_sweep_takes_away_what_a_killed_server_left_half_received(
+    database: SqlDatabase, blob_store: DiskBlobStore, tmp_path: Path
+) -> None:
+    incoming = tmp_path / "blob-store" / "incoming"
+    old, fresh = incoming / "old", incoming / "fresh"
+    for file in (old, fresh):
+        file.write_bytes(b"half")
+    two_days_ago = (datetime.now(UTC) - 2 * DAY).timestamp()
+    os.utime(old, (two_days_ago, two_days_ago))
+    Sweep(database, blob_store, lambda: datetime.now(UTC)).run()
+    assert [file.name for file in incoming.iterdir()] == ["fresh"]

@@ -5,7 +5,7 @@ import dataclasses
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 
 from stillroom_server.domain.errors import Conflict, NotFound
 from stillroom_server.domain.events import Event, JournalEntry
@@ -15,7 +15,7 @@ from stillroom_server.domain.indexes import Index
 from stillroom_server.domain.metadata import MetadataValue
 from stillroom_server.domain.names import IndexName, ProjectName, UserName
 from stillroom_server.domain.options import Options
-from stillroom_server.domain.upstream import CachedPage, KeptFile
+from stillroom_server.domain.upstream import CachedPage, KeptFile, Validators
 
 _ids = itertools.count(1)
 
@@ -299,6 +299,14 @@ class FakeMirrorPages(Repository):
 
     def put(self, index: Index, page: CachedPage) -> None:
         self._to_write.pages[index.id, page.project] = page
+
+    def expire(self, index: Index) -> None:
+        tables = self._to_write
+        for key, page in list(tables.pages.items()):
+            if key[0] == index.id:
+                long_ago = datetime.fromtimestamp(0, UTC)
+                tables.pages[key] = replace(page, checked=long_ago, validators=Validators())
+        tables.names.pop(index.id, None)
 
     def touch(self, index: Index, project: ProjectName, checked: datetime) -> None:
         page = self._to_write.pages[index.id, project]

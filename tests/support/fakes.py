@@ -89,6 +89,9 @@ class MemoryBlobStore:
             raise FileNotFoundError(sha256)
         return io.BytesIO(self._blobs[sha256][0])
 
+    def clean_incoming(self, older_than: datetime) -> int:
+        return 0
+
     def walk(self) -> Iterator[tuple[str, int]]:
         return ((sha256, len(content)) for sha256, (content, _) in self._blobs.items())
 

@@ -39,6 +39,7 @@ ACCOUNT = {OWNER, ROOT}
 READERS = {READER, OWNER, ROOT, READ_TOKEN, HERE_TOKEN}
 MANAGERS = {OWNER, ROOT, HERE_TOKEN}
 REMOVERS = {UPLOADER, OWNER, ROOT, HERE_TOKEN}
+OWN_TOKENS = {READ_TOKEN, ELSEWHERE_TOKEN, HERE_TOKEN}
 UPLOADERS = {UPLOADER, OWNER, HERE_TOKEN}
 
 SEND_FORM = {"content": FORM, "headers": FORM_HEADERS}
@@ -85,6 +86,13 @@ GUARDED_ROWS = (
     Row("tokens", "GET", "/owner/+tokens", ACCOUNT),
     # Root may see and revoke, but makes nobody a token that acts in their name.
     Row("tokens", "POST", "/owner/+tokens", {OWNER}, 201, {"json": {}}),
+    # With a password there is no token in use; another user's cannot be ended so.
+    Row(
+        "token_in_use",
+        "DELETE",
+        "/owner/+tokens/current",
+        {READ_TOKEN, ELSEWHERE_TOKEN, HERE_TOKEN},
+    ),
     Row("token", "DELETE", "/owner/+tokens/{token}", ACCOUNT),
     Row("user", "GET", "/owner", KNOWN),
     Row("user", "PUT", "/newcomer", {ROOT}, 201, {"json": {"password": "a-good-password"}}),

@@ -6,7 +6,9 @@ from typing import Any
 import httpx
 import pytest
 
-from support.site import Site, faulty_fields
+from support.distributions import make_wheel
+from support.site import Site, faulty_fields, filenames
+from support.upstream import LocalUpstream
 
 MIRROR = {"type": "mirror", "mirror_url": "http://127.0.0.1:9/simple/"}
 
@@ -89,3 +91,18 @@ def test_root_pypi_never_lists_the_whole_upstream(site: Site) -> None:
     shown = site.root.get("/root/pypi").json()["result"]
     assert shown["mirror_no_project_list"] is True
     assert shown["projects"] == []
+
+
+def test_another_upstream_is_asked_at_once_and_for_all_of_it(
+    make_site: Callable[..., Site],
+) -> None:
+    old, new = make_wheel("example", "1.0"), make_wheel("example", "2.0")
+    with LocalUpstream() as first, LocalUpstream() as second:
+        first.add(old)
+        second.add(new)
+        site = make_site(upstream_url=first.url)
+        assert filenames(site.anonymous, "root/pypi", "example") == [old.filename]
+        changed = site.root.patch("/root/pypi", json=[f"mirror_url={second.url}"])
+        assert changed.status_code == 200
+        assert filenames(site.anonymous, "root/pypi", "example") == [new.filename]
+        assert "if-none-match" not in {name.lower() for name in second.requests[0].headers}

@@ -260,3 +260,18 @@ def test_a_mirror_forgets_what_it_keeps_and_gets_it_again(
         assert root.delete(way).status_code == 200, way
         assert root.delete(way).status_code == 404, way
     assert over_upstream.user("dev").delete("/root/pypi/example").status_code == 403
+
+
+def test_two_spellings_of_a_version_are_one_release(site: Site, dev: httpx.Client) -> None:
+    wheel, sdist = make_wheel("twin", "1.0"), make_sdist("twin", "1.0.0")
+    upload(dev, "dev/stage", wheel, sdist)
+    listed = page(dev, "dev/stage", "twin")
+    assert listed["versions"] == ["1.0"]
+    assert {file["filename"] for file in listed["files"]} == {wheel.filename, sdist.filename}
+    assert list(dev.get("/dev/stage/twin").json()["result"]) == ["1.0"]
+    yanked = dev.patch("/dev/stage/twin/1", json={"yanked": "broken"})
+    assert yanked.status_code == 200
+    files = page(dev, "dev/stage", "twin")["files"]
+    assert [file["yanked"] for file in files] == ["broken", "broken"]
+    assert dev.delete("/dev/stage/twin/1.0.0").status_code == 200
+    assert page(dev, "dev/stage", "twin")["files"] == []

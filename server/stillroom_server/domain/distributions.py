@@ -8,6 +8,7 @@ from packaging.utils import (
     InvalidSdistFilename,
     InvalidWheelFilename,
     canonicalize_name,
+    canonicalize_version,
     parse_sdist_filename,
     parse_wheel_filename,
 )
@@ -140,9 +141,13 @@ def _leading_version(text: str) -> str | None:
     return next((version for text in candidates if (version := _version(text))), None)
 
 
-def canonical_version(text: str) -> str:
-    """A version as it stands in the database; what is no version stays as it is."""
-    return _version(text) or text
+def release_key(version: str) -> str:
+    """Equal for two spellings of one release, such as `1.0` and `1.0.0` (PEP 440).
+
+    What is no version stays as it is.
+    """
+    canonical = _version(version)
+    return version if canonical is None else canonicalize_version(canonical)
 
 
 def _version(text: str) -> str | None:

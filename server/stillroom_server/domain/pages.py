@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from .distributions import version_in
+from .distributions import release_key, version_in
 from .files import File, Yanked
 from .names import IndexName, ProjectName
 
@@ -68,6 +68,9 @@ def merge(name: ProjectName, parts: Iterable[Sequence[PageFile]]) -> ProjectPage
     for part in parts:
         for file in part:
             files.setdefault(file.filename, file)
-    versions = (version_in(filename, name) for filename in files)
-    unique = dict.fromkeys(version for version in versions if version is not None)
-    return ProjectPage(name=name, files=tuple(files.values()), versions=tuple(unique))
+    versions: dict[str, str] = {}
+    for filename in files:
+        version = version_in(filename, name)
+        if version is not None:
+            versions.setdefault(release_key(version), version)
+    return ProjectPage(name=name, files=tuple(files.values()), versions=tuple(versions.values()))

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from stillroom_server.domain.distributions import canonical_version, version_in
+from stillroom_server.domain.distributions import release_key, version_in
 from stillroom_server.domain.errors import NotFound
 from stillroom_server.domain.files import File
 from stillroom_server.domain.indexes import Index
@@ -60,9 +60,9 @@ class Catalog:
 
     def release(self, lineage: Lineage, project: ProjectName, version: str) -> ReleaseView:
         """One release of a project; raises NotFound."""
-        wanted = canonical_version(version)
+        wanted = release_key(version)
         for view in self.project(lineage, project):
-            if view.version == wanted:
+            if release_key(view.version) == wanted:
                 return view
         raise NotFound(f"There is no release {project} {version} in {lineage.name}.")
 
@@ -94,13 +94,13 @@ class Catalog:
 def _of_mirror(
     index: Index, project: ProjectName, files: tuple[UpstreamFile, ...]
 ) -> list[ReleaseView]:
-    by_version: dict[str, list[UpstreamFile]] = {}
+    releases: dict[str, tuple[str, list[UpstreamFile]]] = {}
     for file in files:
-        version = version_in(file.filename, project)
-        if version is not None:
-            by_version.setdefault(version, []).append(file)
+        said = version_in(file.filename, project)
+        if said is not None:
+            releases.setdefault(release_key(said), (said, []))[1].append(file)
     views = []
-    for version, listed in by_version.items():
+    for version, listed in releases.values():
         metadata: dict[str, MetadataValue] = {"name": project, "version": version}
         requires = [file.requires_python for file in listed if file.requires_python]
         if requires:
@@ -114,7 +114,7 @@ def _merged(views: list[ReleaseView]) -> list[ReleaseView]:
     """The first view of a version shows it; later ones stand under it."""
     by_version: dict[str, list[ReleaseView]] = {}
     for view in views:
-        by_version.setdefault(view.version, []).append(view)
+        by_version.setdefault(release_key(view.version), []).append(view)
     merged = []
     for first, *others in by_version.values():
         merged.append(

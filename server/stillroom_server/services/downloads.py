@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from stillroom_server.domain.errors import StillroomError, UpstreamFailed
+from stillroom_server.domain.errors import Overloaded, StillroomError, UpstreamFailed
 from stillroom_server.domain.indexes import Index
 from stillroom_server.domain.names import IndexName, ProjectName
 from stillroom_server.domain.upstream import KeptFile
@@ -171,7 +171,12 @@ class Downloads:
             target=self._run, args=(key, wanted, download), name=f"fetch {wanted.filename}"
         )
         thread.daemon = True
-        thread.start()
+        try:
+            thread.start()
+        except RuntimeError:
+            with self._lock:
+                del self._running[key]
+            raise Overloaded("Too many files are being fetched; try again in a moment.") from None
         return download
 
     def _run(self, key: tuple[IndexName, str, str], wanted: Wanted, download: Download) -> None:

@@ -80,11 +80,13 @@ class IndexService:
                     raise InvalidRequest.one("options", f"they are so already on {name}")
                 return index
             self._check_upstream(identity, index_type, index, options)
-            if options.get("bases") != index.options.get("bases"):
+            keys = _changed_keys(index.options, options)
+            if "bases" in keys:
                 self._check_bases(unit, identity, name, options)
+            if "mirror_url" in keys:
+                unit.mirror_pages.expire(index)
             changed = unit.indexes.change(index, options)
             event = Event(EventKind.INDEX_CHANGED, identity.user, index=name)
-            keys = _changed_keys(index.options, options)
             unit.journal.record(replace(event, details={"options": keys}))
         return changed
 

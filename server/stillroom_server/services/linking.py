@@ -2,8 +2,9 @@
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from stillroom_server.domain.distributions import release_key
 from stillroom_server.domain.errors import Conflict, Forbidden
 from stillroom_server.domain.events import Event, EventKind
 from stillroom_server.domain.files import File, NewFile
@@ -92,7 +93,11 @@ def _add(unit: Unit, index: Index, addition: Addition, *, replaces: bool) -> Non
     if new.metadata_sha256 is not None and new.metadata_size is not None:
         unit.blobs.link(new.metadata_sha256, new.metadata_size)
     project = unit.projects.ensure(index, addition.project, addition.display_name, new.uploaded)
-    versions = {release.version for release in unit.projects.releases(project)}
-    if replaces or new.version not in versions:
-        unit.projects.set_release(project, new.version, addition.metadata)
-    unit.files.add(project, new)
+    releases = {
+        release_key(held.version): held.version for held in unit.projects.releases(project)
+    }
+    version = releases.get(release_key(new.version))
+    if replaces or version is None:
+        unit.projects.set_release(project, version or new.version, addition.metadata)
+    # `1.0.0` joins the release that came as `1.0`; the spelling that came first stays.
+    unit.files.add(project, replace(new, version=version or new.version))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TypeVar
 
-from stillroom_server.domain.errors import NotFound, Trouble
+from stillroom_server.domain.errors import NotFound, Trouble, UpstreamFailed
 from stillroom_server.domain.events import Event, EventKind
 from stillroom_server.domain.indexes import Index
 from stillroom_server.domain.names import IndexName, ProjectName
@@ -70,6 +70,7 @@ class Mirrors:
         self._lock = threading.Lock()
         self._absent: dict[_Key, float] = {}
         self._pauses: dict[_Key, _Pause] = {}
+        self._list_pauses: dict[IndexName, _Pause] = {}
 
     def page(self, index: Index, project: ProjectName, *, refresh: bool = False) -> MirrorPage:
         """The mirror's files of a project; with `refresh` the upstream is asked in any case.
@@ -96,13 +97,17 @@ class Mirrors:
         return self._lists.run(index.name, lambda: self._refresh_names(index, kept and kept[0]))
 
     def _refresh_names(self, index: Index, kept: list[ProjectName] | None) -> list[ProjectName]:
+        with self._lock:
+            pause = self._list_pauses.get(index.name)
+        if pause is not None and time.monotonic() < pause.until:
+            return _kept_names(kept, pause.trouble)
         try:
             names = self._upstream.project_names(_base_url(index))
         except Trouble as trouble:
-            if kept is None:
-                raise
-            log.warning("%s: serving the kept list of projects: %s", index.name, trouble)
-            return kept
+            log.warning("%s: no list of projects from the upstream: %s", index.name, trouble)
+            with self._lock:
+                self._list_pauses[index.name] = _pause(trouble, is_kept=kept is not None)
+            return _kept_names(kept, trouble)
         with self._database.writing() as unit:
             unit.mirror_pages.put_names(index, names, self._clock())
         return names
@@ -163,8 +168,7 @@ class Mirrors:
         self, index: Index, project: ProjectName, kept: CachedPage | None, trouble: Trouble
     ) -> MirrorPage:
         log.warning("%s: no page of %s from the upstream: %s", index.name, project, trouble)
-        seconds = PAUSE_SECONDS if kept is not None else 1
-        pause = _Pause(time.monotonic() + seconds, trouble)
+        pause = _pause(trouble, is_kept=kept is not None)
         with self._lock:
             _put_bounded(self._pauses, (index.name, project), pause)
         return self._stale(kept, pause)
@@ -197,7 +201,7 @@ class Mirrors:
 
     def _keep(self, index: Index, page: CachedPage, before: CachedPage | None) -> MirrorPage:
         with self._database.writing() as unit:
-            _require(unit, index)
+            _require_same_upstream(unit, index)
             unit.mirror_pages.put(index, page)
             if before is None or not page.says_the_same(before):
                 unit.journal.record(
@@ -207,14 +211,29 @@ class Mirrors:
         return MirrorPage(page.files, page.exists, seconds)
 
 
+def _pause(trouble: Trouble, *, is_kept: bool) -> _Pause:
+    """Where there is nothing to serve meanwhile, the upstream is asked again almost at once."""
+    return _Pause(time.monotonic() + (PAUSE_SECONDS if is_kept else 1), trouble)
+
+
+def _kept_names(kept: list[ProjectName] | None, trouble: Trouble) -> list[ProjectName]:
+    if kept is None:
+        raise copy.copy(trouble)
+    return kept
+
+
 def _base_url(index: Index) -> str:
     assert index.upstream_url is not None, "a mirror is never stored without its URL"
     return index.upstream_url
 
 
-def _require(unit: Unit, index: Index) -> None:
-    if unit.indexes.get(index.name) is None:
+def _require_same_upstream(unit: Unit, index: Index) -> None:
+    """What one upstream says must not be kept as if another had said it."""
+    now = unit.indexes.get(index.name)
+    if now is None or now.id != index.id:
         raise NotFound(f"There is no index {index.name}.")
+    if now.upstream_url != index.upstream_url:
+        raise UpstreamFailed(f"{index.name} has just got another upstream; ask again.")
 
 
 def _pinned(

@@ -192,6 +192,12 @@ class MirrorPages(Protocol):
     def touch(self, index: Index, project: ProjectName, checked: datetime) -> None:
         """Note that the upstream confirmed what is kept."""
 
+    def expire(self, index: Index) -> None:
+        """Make all pages of a mirror, and its list of names, as if they had to be asked anew.
+
+        What was seen first stays, and so does what is kept.
+        """
+
     def names(self, indexes: Sequence[Index]) -> list[ProjectName]:
         """The projects that exist by the cached pages of these mirrors, sorted, each once."""
 
@@ -308,6 +314,9 @@ class BlobStore(Protocol):
 
     def open(self, sha256: str) -> BinaryIO:
         """The content, readable and seekable. Raises FileNotFoundError."""
+
+    def clean_incoming(self, older_than: datetime) -> int:
+        """Delete what servers that were killed left half received; how many."""
 
     def walk(self) -> Iterator[tuple[str, int]]:
         """The digest and size of everything that it holds."""

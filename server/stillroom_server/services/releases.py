@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from stillroom_server.domain.access import Permission
-from stillroom_server.domain.distributions import canonical_version, parse_filename, version_in
+from stillroom_server.domain.distributions import parse_filename, release_key, version_in
 from stillroom_server.domain.errors import Forbidden, InvalidRequest, NotFound
 from stillroom_server.domain.events import Event, EventKind
 from stillroom_server.domain.files import File, NewFile, Project, Yanked
@@ -13,7 +13,7 @@ from stillroom_server.domain.names import IndexName, ProjectName
 from stillroom_server.domain.upstream import UpstreamFile
 
 from .access import Access, lineage_in
-from .files import FileService
+from .files import METADATA, FileService
 from .linking import Addition, Outcome, link_file
 from .mirrors import Mirrors
 from .ports import BlobStore, Clock, Database, Inspector, Unit
@@ -135,14 +135,14 @@ class Releases:
             for file in files:
                 unit.files.delete(file, self._clock())
                 _record(unit, EventKind.FILE_REMOVED, identity, file)
-            unit.projects.delete_release(held, canonical_version(version))
+            unit.projects.delete_release(held, files[0].version)
             unit.journal.record(
                 Event(
                     EventKind.RELEASE_REMOVED,
                     identity.user,
                     index=name,
                     project=project,
-                    details={"version": canonical_version(version)},
+                    details={"version": files[0].version},
                 )
             )
 
@@ -206,7 +206,7 @@ class Releases:
         with self._database.reading() as unit:
             held, files = _release(unit, source, project, version)
             releases = {release.version: release for release in unit.projects.releases(held)}
-        metadata = releases[canonical_version(version)].metadata
+        metadata = releases[files[0].version].metadata
         return [
             Addition(project, held.display_name, self._copied(file, identity), metadata)
             for file in files
@@ -236,11 +236,10 @@ class Releases:
         if index.reserves(project):
             raise NotFound(f"{project} is reserved in {index.name}, which never asks for it.")
         page = self._mirrors.page(index, project)
-        wanted = canonical_version(version)
         additions: list[Addition] = []
         skipped: list[Pushed] = []
         for file in page.files:
-            if version_in(file.filename, project) != wanted:
+            if not _is_of(version, file.filename, project):
                 continue
             try:
                 additions.append(self._fetched(identity, index, project, file))
@@ -285,11 +284,21 @@ def _release(
 ) -> tuple[Project, list[File]]:
     index = lineage_in(unit, name).asked
     held = _project(unit, index, project)
-    wanted = canonical_version(version)
-    files = [file for file in unit.files.of_project(index, project) if file.version == wanted]
+    wanted = release_key(version)
+    files = [
+        file
+        for file in unit.files.of_project(index, project)
+        if release_key(file.version) == wanted
+    ]
     if not files:
         raise NotFound(f"There is no release {project} {version} in {name}.")
     return held, files
+
+
+def _is_of(version: str, filename: str, project: ProjectName) -> bool:
+    """Whether a mirrored file belongs to that release, by its name."""
+    said = version_in(filename, project)
+    return said is not None and release_key(said) == release_key(version)
 
 
 def _removable(unit: Unit, name: IndexName, *, force: bool) -> Index:
@@ -300,11 +309,10 @@ def _removable(unit: Unit, name: IndexName, *, force: bool) -> Index:
 
 
 def _forget_release(unit: Unit, index: Index, project: ProjectName, version: str) -> None:
-    wanted = canonical_version(version)
     names = [
         kept.filename
         for kept in unit.mirror_pages.kept(index, project)
-        if version_in(kept.filename.removesuffix(".metadata"), project) == wanted
+        if _is_of(version, kept.filename.removesuffix(METADATA), project)
     ]
     if not names:
         raise NotFound(f"Nothing of {project} {version} is kept in {index.name}.")

@@ -32,10 +32,9 @@ class Sweep:
         cutoff = now - GRACE
         with self._database.reading() as unit:
             due = unit.blobs.doomed(cutoff)
-            free = unit.blobs.unreferenced()
         if dry_run:
-            unknown = sum(1 for sha256, _size in self._store.walk() if not self._is_known(sha256))
-            return SweepReport(len(free) + unknown, len(due), sum(blob.size for blob in due))
+            return SweepReport(self._to_doom(), len(due), sum(blob.size for blob in due))
+        self._store.clean_incoming(cutoff)
         deleted = [blob for blob in due if self._delete(blob.sha256)]
         doomed = self._doom()
         return SweepReport(doomed, len(deleted), sum(blob.size for blob in deleted))
@@ -55,6 +54,11 @@ class Sweep:
                 with self._database.writing() as unit:
                     doomed += unit.blobs.doom_unknown(sha256, size, now)
         return doomed
+
+    def _to_doom(self) -> int:
+        with self._database.reading() as unit:
+            free = len(unit.blobs.unreferenced())
+        return free + sum(1 for sha256, _size in self._store.walk() if not self._is_known(sha256))
 
     def _is_known(self, sha256: str) -> bool:
         with self._database.reading() as unit:

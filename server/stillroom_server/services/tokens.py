@@ -13,8 +13,6 @@ from .accounts import TOKEN_PREFIX, Authenticator, token_digest
 from .ports import Clock, Database
 
 MAX_LIFETIME = timedelta(days=366)
-CURRENT = "current"
-"""Instead of a token's id: the token that the request itself was made with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +103,15 @@ class TokenService:
 
     def revoke(self, identity: Identity, user: UserName, token_id: str) -> None:
         """End a token now; raises NotFound if the user has none of that id."""
-        wanted = identity.token if token_id == CURRENT else token_id
         with self._database.writing() as unit:
-            if wanted is None or not unit.tokens.delete(user, wanted):
+            if not unit.tokens.delete(user, token_id):
                 raise NotFound(f"{user} has no token {token_id!r}.")
             unit.journal.record(
-                Event(EventKind.TOKEN_REVOKED, identity.user, user=user, details={"id": wanted})
+                Event(EventKind.TOKEN_REVOKED, identity.user, user=user, details={"id": token_id})
             )
+
+    def revoke_current(self, identity: Identity, user: str) -> None:
+        """End the token that the request is made with; Forbidden if that is none of the user."""
+        if identity.user is None or identity.user != user or identity.token is None:
+            raise Forbidden(f"Not allowed: this request is not made with a token of {user}.")
+        self.revoke(identity, identity.user, identity.token)

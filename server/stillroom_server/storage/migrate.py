@@ -96,7 +96,10 @@ def state_of(revision: str | None) -> SchemaState:
 def _mismatch(revision: str | None) -> SchemaMismatch:
     state = state_of(revision)
     if state is SchemaState.EMPTY:
-        return SchemaMismatch("The database has no tables yet; run `stillroom-server db upgrade`.")
+        return SchemaMismatch(
+            "The database has no tables yet; check --data and --database, or make it with "
+            "`stillroom-server init`."
+        )
     if state is SchemaState.OLDER:
         return SchemaMismatch(
             f"The database is at revision {revision} and this Stillroom needs {head()}; make a "

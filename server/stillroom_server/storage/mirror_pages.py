@@ -1,7 +1,7 @@
 """What mirrors know, in SQL: a row per project that was asked for, not per file upstream."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 from sqlalchemy import Connection, delete, select, update
 
@@ -61,6 +61,13 @@ class SqlMirrorPages:
             _pages.c.index_id == index.id, _pages.c.project == project
         )
         self._connection.execute(statement.values(checked=checked))
+
+    def expire(self, index: Index) -> None:
+        """Make all pages of a mirror, and its list of names, as if they had to be asked anew."""
+        statement = update(_pages).where(_pages.c.index_id == index.id)
+        long_ago = datetime.fromtimestamp(0, UTC)
+        self._connection.execute(statement.values(checked=long_ago, etag=None, last_modified=None))
+        self._connection.execute(delete(_names).where(_names.c.index_id == index.id))
 
     def names(self, indexes: Sequence[Index]) -> list[ProjectName]:
         """The projects that exist by the cached pages of these mirrors, sorted, each once."""

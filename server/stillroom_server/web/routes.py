@@ -73,6 +73,12 @@ ROUTES = (
         ),
     ),
     Route(
+        "token_in_use",
+        f"{_U}/+tokens/{tokens.CURRENT}",
+        # Whoever is logged in may log out, with a token that can only read too.
+        (View(("DELETE",), Permission.USERS_READ, tokens.revoke_current),),
+    ),
+    Route(
         "token",
         f"{_U}/+tokens/{{token}}",
         (View(("DELETE",), Permission.TOKENS, tokens.revoke),),

@@ -140,7 +140,7 @@ def test_without_a_terminal_there_is_nobody_to_ask(run, made):
 @pytest.mark.parametrize("command", ["passwd root --password-stdin", "sweep"])
 def test_commands_on_a_folder_without_a_database_say_what_to_do(run, data, command):
     line = _refused(run(*command.split(), "--data", data, typed="long enough\n"))
-    assert line.endswith("The database has no tables yet; run `stillroom-server db upgrade`.")
+    assert line.endswith("or make it with `stillroom-server init`.")
     assert not data.exists()
 
 

@@ -5,12 +5,13 @@ import time
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from packaging.version import Version
 
 from stillroom_server.domain.distributions import (
     MAX_TAG_COMBINATIONS,
     FileType,
-    canonical_version,
     parse_filename,
+    release_key,
     version_in,
 )
 from stillroom_server.domain.errors import InvalidRequest
@@ -189,23 +190,25 @@ def test_a_project_with_a_dash_is_found_in_every_spelling(filename, version):
 def test_no_name_that_an_upstream_lists_can_do_harm(text, ending):
     for filename in (text + ending, f"demo-{text}{ending}"):
         version = version_in(filename, ProjectName("demo"))
-        assert version is None or canonical_version(version) == version
+        assert version is None or str(Version(version)) == version
 
 
 @pytest.mark.parametrize(
-    ("text", "canonical"),
+    ("text", "key"),
     [
-        ("1.0", "1.0"),
-        (" V1.0-RC1 ", "1.0rc1"),
-        ("1.0-1", "1.0.post1"),
+        ("1.0", "1"),
+        ("1.0.0", "1"),
+        (" V1.0-RC1 ", "1rc1"),
+        ("1.0-1", "1.post1"),
+        ("1.0+cpu", "1+cpu"),
         ("not a version", "not a version"),
         ("", ""),
         ("1" * 5_000, "1" * 5_000),
     ],
     ids=lambda text: text[:20],
 )
-def test_a_version_is_canonical_and_what_is_none_stays_as_it_is(text, canonical):
-    assert canonical_version(text) == canonical
+def test_spellings_of_one_release_have_one_key_and_what_is_no_version_stays(text, key):
+    assert release_key(text) == key
 
 
 def test_the_helper_for_names_and_the_one_for_file_names_agree():

@@ -109,14 +109,20 @@ def test_a_revoked_token_ends_at_once(cases: UseCases):
 
 def test_a_token_can_be_revoked_by_itself(cases: UseCases):
     issued, other = cases.login(), cases.login()
-    cases.tokens.revoke(cases.identify(issued.secret), DEV_NAME, "current")
+    cases.tokens.revoke_current(cases.identify(issued.secret), DEV_NAME)
     assert cases.tokens.of_user(DEV_NAME) == [other.token]
 
 
-@pytest.mark.parametrize("token_id", ["unknown", "current"])
-def test_a_token_that_is_not_there_cannot_be_revoked(cases: UseCases, token_id):
-    with pytest.raises(NotFound, match=f"dev has no token '{token_id}'"):
-        cases.tokens.revoke(DEV, DEV_NAME, token_id)
+def test_only_a_request_made_with_ones_own_token_ends_it(cases: UseCases):
+    with pytest.raises(Forbidden, match="not made with a token of dev"):
+        cases.tokens.revoke_current(DEV, DEV_NAME)
+    with pytest.raises(Forbidden, match="not made with a token of root"):
+        cases.tokens.revoke_current(cases.identify(cases.login().secret), "root")
+
+
+def test_a_token_that_is_not_there_cannot_be_revoked(cases: UseCases):
+    with pytest.raises(NotFound, match="dev has no token 'unknown'"):
+        cases.tokens.revoke(DEV, DEV_NAME, "unknown")
 
 
 def test_a_token_of_another_user_cannot_be_revoked_under_ones_own_name(cases: UseCases):

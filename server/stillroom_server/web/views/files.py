@@ -37,10 +37,9 @@ def send(request: Request) -> Response:
     start, stop = _wanted_range(request, response, content.size)
     if response.status_code == 416:
         return response
-    response.content_length = stop - start
     if request.method != "HEAD":
         response.app_iter = _body(request, content, start, stop)
-        response.content_length = stop - start
+    response.content_length = stop - start  # after the body, which would clear it
     return response
 
 

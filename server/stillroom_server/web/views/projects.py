@@ -6,7 +6,6 @@ from typing import Any
 from pyramid.request import Request
 from pyramid.response import Response
 
-from stillroom_server.domain.distributions import canonical_version
 from stillroom_server.domain.errors import Fault, InvalidRequest
 from stillroom_server.domain.names import IndexName, ProjectName, project_name
 from stillroom_server.services.catalog import ReleaseFile, ReleaseView
@@ -52,7 +51,11 @@ def delete_project(request: Request) -> Response:
 
 def delete_release(request: Request) -> Response:
     """Delete a release with its files."""
-    project, name, version = project_of(request), lineage_of(request).name, _version(request)
+    project, name, version = (
+        project_of(request),
+        lineage_of(request).name,
+        request.matchdict["version"],
+    )
     services_of(request).releases.remove_release(
         identity_of(request), name, project, version, force=has_flag(request, "force")
     )
@@ -79,7 +82,7 @@ def yank(request: Request) -> Response:
         identity_of(request),
         lineage_of(request).name,
         project_of(request),
-        _version(request),
+        request.matchdict["version"],
         yanked=yanked if yanked != "" else True,
         filename=filename,
     )
@@ -163,7 +166,3 @@ def _link(request: Request, project: ProjectName, entry: ReleaseFile) -> Mapping
 
 def _root(request: Request) -> str:
     return str(request.application_url)
-
-
-def _version(request: Request) -> str:
-    return canonical_version(request.matchdict["version"])

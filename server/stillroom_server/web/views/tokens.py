@@ -14,6 +14,9 @@ from stillroom_server.web.bodies import read_object
 from stillroom_server.web.rendering import timestamp
 from stillroom_server.web.security import identity_of, services_of
 
+CURRENT = "current"
+"""Instead of a token's id: the token that the request itself is made with."""
+
 DEFAULT_SECONDS = 90 * 24 * 3600
 _FIELDS = ("scope", "indexes", "expires_in", "note")
 
@@ -33,8 +36,14 @@ def create(request: Request) -> Response:
     return result("token", {**_shown(issued.token), "token": issued.secret}, status=201)
 
 
+def revoke_current(request: Request) -> Response:
+    """End the token that the request is made with."""
+    services_of(request).tokens.revoke_current(identity_of(request), request.matchdict["user"])
+    return message("token revoked")
+
+
 def revoke(request: Request) -> Response:
-    """End a token, or with `current` the one that the request is made with."""
+    """End a token."""
     user, token = UserName(request.matchdict["user"]), request.matchdict["token"]
     services_of(request).tokens.revoke(identity_of(request), user, token)
     return message(f"token {token} revoked")
