@@ -45,15 +45,17 @@ reference: $(VENV)/dev.done  ## write the reference pages anew from the code
 
 # legacy-cgi is what WebOb needs from Python 3.13 on; an older Python does not have it installed.
 constraints: $(VENV)/dev.done  ## pin what is installed now
-	{ $(BIN)/pip freeze --all --exclude pip --exclude-editable; grep '^legacy-cgi' constraints.txt; } \
+	{ $(BIN)/pip freeze --all --exclude-editable; grep '^legacy-cgi' constraints.txt; } \
 		| LC_ALL=C sort -fu > constraints.new
 	mv constraints.new constraints.txt
 
 clean:  ## remove the environment and what the tools left
 	rm -rf $(VENV) docs/_build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 
+# An old pip cannot resolve some of the pinned versions.
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --upgrade pip
 
 $(VENV)/server.done: pyproject.toml constraints.txt | $(BIN)/python
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[server]'

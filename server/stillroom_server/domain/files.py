@@ -35,51 +35,37 @@ class Release:
     metadata: Mapping[str, MetadataValue]
 
 
-@dataclass(frozen=True, slots=True)
-class File:
-    """A distribution that a stage holds. It lives in exactly one index; its blob may be shared.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewFile:
+    """A distribution that is to be added to a stage.
 
     `sha256` is hex and names the blob; `metadata_sha256` that of its `.metadata`, or None where
     there is none to serve. `key` is unique in an index (see `distributions.Filename`).
     """
 
+    version: str
+    filename: str
+    key: str
+    filetype: FileType
+    python_tag: str
+    sha256: str
+    size: int
+    requires_python: str | None
+    metadata_sha256: str | None
+    metadata_size: int | None
+    uploaded: datetime
+    uploader: UserName | None
+    yanked: Yanked = False
+    pushed_from: IndexName | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class File(NewFile):
+    """A distribution that a stage holds. It lives in exactly one index; its blob may be shared."""
+
     id: int
     index: IndexName
     project: ProjectName
-    version: str
-    filename: str
-    key: str
-    filetype: FileType
-    python_tag: str
-    sha256: str
-    size: int
-    requires_python: str | None
-    metadata_sha256: str | None
-    metadata_size: int | None
-    uploaded: datetime
-    uploader: UserName | None
-    yanked: Yanked = False
-    pushed_from: IndexName | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class NewFile:
-    """A file to be added to a stage; the fields are those of `File`."""
-
-    version: str
-    filename: str
-    key: str
-    filetype: FileType
-    python_tag: str
-    sha256: str
-    size: int
-    requires_python: str | None
-    metadata_sha256: str | None
-    metadata_size: int | None
-    uploaded: datetime
-    uploader: UserName | None
-    yanked: Yanked = False
-    pushed_from: IndexName | None = None
 
 
 @dataclass(frozen=True, slots=True)

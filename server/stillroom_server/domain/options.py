@@ -5,7 +5,7 @@ list of `key=value`, `key+=value`, `key-=value` and `key-=` operations.
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlsplit
@@ -150,8 +150,7 @@ def read_options(declared: Sequence[Option], raw: Mapping[str, object]) -> dict[
     for key, value in raw.items():
         option = by_name.get(key)
         if option is None:
-            known = ", ".join(sorted(by_name))
-            faults.append(Fault(key, f"unknown option; this index type has {known}"))
+            faults.append(_unknown(key, by_name))
             continue
         try:
             values[key] = option.read(value)
@@ -160,6 +159,10 @@ def read_options(declared: Sequence[Option], raw: Mapping[str, object]) -> dict[
     if faults:
         raise InvalidRequest(faults)
     return values
+
+
+def _unknown(key: str, known: Iterable[str]) -> Fault:
+    return Fault(key, f"unknown option; this index type has {', '.join(sorted(known))}")
 
 
 _OPERATION = re.compile(
@@ -191,8 +194,7 @@ def apply_operations(
         key, sign, value = match["key"], match["sign"], match["value"]
         option = by_name.get(key)
         if option is None:
-            known = ", ".join(sorted(by_name))
-            faults.append(Fault(key, f"unknown option; this index type has {known}"))
+            faults.append(_unknown(key, by_name))
             continue
         try:
             _apply(option, sign, value, values)

@@ -17,6 +17,7 @@ from stillroom_server.web.negotiation import wants_html
 from stillroom_server.web.security import identity_of, services_of
 from stillroom_server.web.start_page import start_page
 
+from .tokens import shown_login
 from .users import shown_user
 
 FEATURES = ("push-no-docs", "server-keyvalue-parsing", "stillroom-tokens", "stillroom-yank")
@@ -62,12 +63,7 @@ def login(request: Request) -> Response:
     if not isinstance(user, str) or not isinstance(password, str):
         raise InvalidRequest.one("body", "login needs the texts `user` and `password`")
     issued = services_of(request).tokens.login(user, password)
-    answer = {
-        "password": issued.secret,
-        "expiration": issued.seconds,
-        "token_id": issued.token.id,
-    }
-    return result("proxyauth", answer, message="login successful")
+    return result("proxyauth", shown_login(issued), message="login successful")
 
 
 def status(request: Request) -> Response:

@@ -9,6 +9,7 @@ from pyramid.response import Response
 from stillroom_server.domain.errors import Fault, InvalidRequest
 from stillroom_server.domain.identity import Scope, Token, TokenLimits
 from stillroom_server.domain.names import IndexName, UserName
+from stillroom_server.services.tokens import IssuedToken
 from stillroom_server.web.answers import message, result
 from stillroom_server.web.bodies import read_object
 from stillroom_server.web.rendering import timestamp
@@ -19,6 +20,15 @@ CURRENT = "current"
 
 DEFAULT_SECONDS = 90 * 24 * 3600
 _FIELDS = ("scope", "indexes", "expires_in", "note")
+
+
+def shown_login(issued: IssuedToken) -> Mapping[str, Any]:
+    """The token of a login, as devpi's clients read it: their `password` from now on."""
+    return {
+        "password": issued.secret,
+        "expiration": issued.seconds,
+        "token_id": issued.token.id,
+    }
 
 
 def list_tokens(request: Request) -> Response:

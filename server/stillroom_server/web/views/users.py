@@ -16,6 +16,7 @@ from stillroom_server.web.rendering import timestamp
 from stillroom_server.web.security import identity_of, services_of
 
 from .indexes import shown_options
+from .tokens import shown_login
 
 
 def show(request: Request) -> Response:
@@ -47,12 +48,7 @@ def change(request: Request) -> Response:
     if "password" not in body or identity.user != name:
         return message("user updated")
     issued = services.tokens.issue(name, TokenLimits(), services.tokens.login_seconds, "login")
-    answer = {
-        "password": issued.secret,
-        "expiration": issued.seconds,
-        "token_id": issued.token.id,
-    }
-    return result("userpassword", answer, message="user updated, new proxy auth")
+    return result("userpassword", shown_login(issued), message="user updated, new proxy auth")
 
 
 def delete(request: Request) -> Response:
