@@ -1,6 +1,7 @@
 """`stillroom-server`: the one place where errors become text and an exit status."""
 
 import sys
+import warnings
 
 import click
 
@@ -32,6 +33,8 @@ cli.add_command(maintenance.sweep)
 
 def main() -> None:
     """Run the command line."""
+    # Pyramid still asks setuptools for this; who starts a server can do nothing about it.
+    warnings.filterwarnings("ignore", message="pkg_resources is deprecated")
     try:
         cli.main(standalone_mode=False)
     except click.ClickException as error:
