@@ -1,5 +1,6 @@
 """Building the sdist and wheel of a project, by the tool `build` in a process of its own."""
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -40,9 +41,24 @@ def build(project: Path, folder: Path, *, sdist: bool, wheel: bool, isolated: bo
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
+            env=_environment(),
             check=False,
         )
         if done.returncode != 0:
             output.seek(0)
             lines = output.read().decode(errors="replace").splitlines()
             raise BuildFailed(project, "\n".join(lines[-LAST_LINES:]))
+
+
+def _environment() -> dict[str, str]:
+    """The environment of a build, in which pip reads what is configured for the active venv.
+
+    The build has a virtual environment of its own, and pip reads only that one's file; so what
+    `stillroom use --pip` wrote would not count for the requirements of the build.
+    """
+    environment = dict(os.environ)
+    active = environment.get("VIRTUAL_ENV")
+    file = Path(active, "pip.ini" if os.name == "nt" else "pip.conf") if active else None
+    if file is not None and file.is_file():
+        environment.setdefault("PIP_CONFIG_FILE", str(file))
+    return environment

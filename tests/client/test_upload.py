@@ -252,6 +252,25 @@ def test_a_build_that_fails_shows_its_last_lines(
     assert (result.out, uploads) == ("", [])
 
 
+def test_a_build_reads_what_is_configured_for_the_active_environment(
+    logged_in: Stillroom,
+    uploads: list[Form],
+    project: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    configured = tmp_path / "venv" / "pip.conf"
+    configured.parent.mkdir()
+    configured.write_text("[global]\nindex-url = http://localhost:9/simple/\n")
+    monkeypatch.setenv("VIRTUAL_ENV", str(configured.parent))
+    monkeypatch.delenv("PIP_CONFIG_FILE", raising=False)
+    backend = project / "_backend.py"
+    says = "import os, sys\nprint('pip reads', os.environ['PIP_CONFIG_FILE'])\nsys.exit(1)\n"
+    backend.write_text(says)
+    result = logged_in("upload", "--no-isolation")
+    assert f"pip reads {configured}" in result.err
+
+
 def test_a_module_named_build_in_the_folder_is_not_taken_for_the_tool(
     logged_in: Stillroom, uploads: list[Form], project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -52,7 +52,7 @@ def test_the_same_file_again_is_taken_for_done(
     before = installer.page(release, "example")
     again = dev.upload(release, make_wheel())
     assert again.done
-    assert "already, with the same content" in again.message
+    assert "with the same content" in again.message
     assert installer.page(release, "example") == before
 
 

@@ -265,3 +265,12 @@ def test_a_deleted_user_is_nobody_even_if_the_name_is_taken_again(
     assert dev.get("/dev").status_code == token.get("/dev").status_code == 401
     site.root.put("/dev", json={"password": "another-password"})
     assert dev.get("/dev").status_code == token.get("/dev").status_code == 401
+
+
+def test_a_refused_login_is_logged_without_the_password(
+    site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    body = {"user": "dev\nroot", "password": "a-wrong-password"}
+    assert site.anonymous.post("/+login", json=body).status_code == 401
+    assert "login refused for 'dev\\nroot'" in caplog.text
+    assert "a-wrong-password" not in caplog.text

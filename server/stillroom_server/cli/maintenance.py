@@ -21,6 +21,7 @@ def passwd(loaded: LoadedSettings, *, user: str, password_stdin: bool) -> None:
     Works while the server runs. Example: stillroom-server passwd root
     """
     from stillroom_server.app import assembly
+    from stillroom_server.app.data_folder import DataFolder
     from stillroom_server.builtin.password import Argon2Hasher
     from stillroom_server.services.users import UserService
     from stillroom_server.storage import migrate
@@ -41,6 +42,8 @@ def passwd(loaded: LoadedSettings, *, user: str, password_stdin: bool) -> None:
         users.change(Identity(user=ROOT), name, {"password": password})
     finally:
         database.close()
+    if name == ROOT:
+        DataFolder(loaded.settings.data).password_file.unlink(missing_ok=True)
     click.echo(f"The password of {name} is changed; all of their tokens have ended.")
 
 

@@ -26,6 +26,7 @@ from stillroom_server.domain.options import (
     check_project_or_all,
     check_upstream_url,
 )
+from stillroom_server.services.accounts import TOKEN_PREFIX
 from stillroom_server.services.ports import Accounts, BlobStore, BlobWriter
 
 from .specs import PROJECT
@@ -47,6 +48,7 @@ class BlobStoreKind:
 
 
 __all__ = [
+    "TOKEN_PREFIX",
     "Accounts",
     "BlobStore",
     "BlobStoreKind",

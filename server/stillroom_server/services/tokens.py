@@ -1,5 +1,6 @@
 """Tokens: rows that are random, hashed, limited, expiring and revocable."""
 
+import logging
 import secrets
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -11,6 +12,8 @@ from stillroom_server.domain.names import UserName
 
 from .accounts import TOKEN_PREFIX, Authenticator, token_digest
 from .ports import Clock, Database
+
+log = logging.getLogger(__name__)
 
 MAX_LIFETIME = timedelta(days=366)
 
@@ -43,7 +46,11 @@ class TokenService:
         """
         if password.startswith(TOKEN_PREFIX):
             raise NotAuthenticated("Log in with a password, not with a token.")
-        identity = self._authenticator.identify(Credentials(user=user, secret=password))
+        try:
+            identity = self._authenticator.identify(Credentials(user=user, secret=password))
+        except NotAuthenticated:
+            log.warning("login refused for %r", user[:80])
+            raise
         assert identity.user is not None
         return self.issue(identity.user, TokenLimits(), self.login_seconds, "login")
 

@@ -114,6 +114,8 @@ def test_a_new_password_holds_and_ends_all_tokens(run, made):
     assert result.status == 0
     assert result.out == "The password of root is changed; all of their tokens have ended.\n"
     assert Argon2Hasher().verify(_root(made).password_hash, "a new one")
+    # The first one is no password any more, so it is not kept.
+    assert not (made / "initial-root-password").exists()
 
 
 @pytest.mark.parametrize(

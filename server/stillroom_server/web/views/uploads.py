@@ -11,9 +11,9 @@ from stillroom_server.web.negotiation import accepts_json
 from stillroom_server.web.security import identity_of, lineage_of, services_of
 
 _SAID = {
-    Outcome.ADDED: "File {} was added to {}.",
-    Outcome.REPLACED: "File {} was replaced in {}.",
-    Outcome.UNCHANGED: "File {} is in {} already, with the same content.",
+    Outcome.ADDED: "added to {}",
+    Outcome.REPLACED: "replaced in {}",
+    Outcome.UNCHANGED: "already in {}, with the same content",
 }
 
 
@@ -29,7 +29,7 @@ def upload(request: Request) -> Response:
         outcome = services.uploads.add(
             identity_of(request), name, form.upload_form(), form.incoming
         )
-    text = _SAID[outcome].format(form.filename, name)
+    text = _SAID[outcome].format(name)
     if accepts_json(request):
         return message(text)
     return Response(text=text + "\n", content_type="text/plain", charset="utf-8")
