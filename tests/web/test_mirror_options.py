@@ -6,8 +6,9 @@ from typing import Any
 import httpx
 import pytest
 
+from stillroom_server.upstream.client import HttpUpstream
 from support.distributions import make_wheel
-from support.site import Site, faulty_fields, filenames
+from support.site import JSON, Site, faulty_fields, filenames
 from support.upstream import LocalUpstream
 
 MIRROR = {"type": "mirror", "mirror_url": "http://127.0.0.1:9/simple/"}
@@ -106,3 +107,29 @@ def test_another_upstream_is_asked_at_once_and_for_all_of_it(
         assert changed.status_code == 200
         assert filenames(site.anonymous, "root/pypi", "example") == [new.filename]
         assert "if-none-match" not in {name.lower() for name in second.requests[0].headers}
+
+
+def test_what_the_old_upstream_still_answers_is_not_kept_for_the_new_one(
+    make_site: Callable[..., Site], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, new = make_wheel("example", "1.0"), make_wheel("example", "2.0")
+    with LocalUpstream() as first, LocalUpstream() as second:
+        first.add(old)
+        second.add(new)
+        site = make_site(upstream_url=first.url)
+        site.root.patch("/root/pypi", json=["mirror_cache_expiry=0"])
+        filenames(site.anonymous, "root/pypi", "example")
+        ask = HttpUpstream.project_page
+
+        def ask_slowly(*arguments: Any) -> Any:
+            monkeypatch.setattr(HttpUpstream, "project_page", ask)
+            answer = ask(*arguments)
+            # Meanwhile, an administrator points the mirror elsewhere; the old one says 304.
+            changes = [f"mirror_url={second.url}", "mirror_cache_expiry=600"]
+            assert site.root.patch("/root/pypi", json=changes).status_code == 200
+            return answer
+
+        monkeypatch.setattr(HttpUpstream, "project_page", ask_slowly)
+        page_of_old = site.anonymous.get("/root/pypi/simple/example/", headers={"Accept": JSON})
+        assert page_of_old.status_code == 502
+        assert filenames(site.anonymous, "root/pypi", "example") == [new.filename]

@@ -1,11 +1,13 @@
 """Pages in memory: validated by ETag, changed at once everywhere, the same from the gate."""
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import httpx
 import pytest
 from pyramid.router import Router
 
+from stillroom_server.services.pages import Pages
 from stillroom_server.storage.database import SqlDatabase
 from support.distributions import make_wheel
 from support.site import (
@@ -270,3 +272,28 @@ def test_the_memory_for_pages_is_bounded(make_site: Callable[..., Site]) -> None
     for _ in range(2):
         for number, wheel in enumerate(wheels):
             assert filenames(dev, "dev/stage", f"project{number}") == [wheel.filename]
+
+
+@pytest.mark.parametrize("project", ["example", None])
+def test_a_lineage_that_changes_while_a_page_is_built_does_not_outlive_the_change(
+    site: Site, dev: httpx.Client, monkeypatch: pytest.MonkeyPatch, project: str | None
+) -> None:
+    new_index(dev, "dev/private")
+    new_index(dev, "dev/heir", bases="dev/private")
+    upload(dev, "dev/private", WHEEL)
+    name = "find" if project else "projects"
+    build = getattr(Pages, name)
+
+    def build_late(*arguments: Any, **options: Any) -> Any:
+        monkeypatch.setattr(Pages, name, build)
+        assert dev.patch("/dev/heir", json=["bases="]).status_code == 200
+        return build(*arguments, **options)
+
+    monkeypatch.setattr(Pages, name, build_late)
+    address = "/dev/heir/simple/" + (f"{project}/" if project else "")
+    dev.get(address, headers={"Accept": JSON})
+    later = dev.get(address, headers={"Accept": JSON})
+    if project:
+        assert later.status_code == 404
+    else:
+        assert later.json()["projects"] == []

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from support.site import Site, faulty_fields, new_index, password_of
+from support.site import Site, faulty_fields, new_index, new_token, password_of
 
 GOOD = "a-good-password"
 
@@ -240,3 +240,14 @@ def test_who_was_deleted_and_comes_again_has_the_new_password_only(
     login = {"user": "dev", "password": password_of("dev")}
     assert site.anonymous.post("/+login", json=login).status_code == 401
     assert site.anonymous.post("/+login", json=login | {"password": GOOD}).status_code == 200
+
+
+def test_a_limited_token_does_not_show_what_is_personal(site: Site, dev: httpx.Client) -> None:
+    dev.patch("/dev", json={"email": "dev@example.org", "custom_data": {"desk": "4"}})
+    limited = site.bearer(new_token(dev, "dev", indexes=["dev/stage"])["token"])
+    reading = site.bearer(new_token(dev, "dev", scope="read")["token"])
+    assert dev.get("/dev").json()["result"]["email"] == "dev@example.org"
+    for client in (limited, reading):
+        shown = client.get("/dev").json()["result"]
+        assert "email" not in shown
+        assert "custom_data" not in shown

@@ -12,10 +12,15 @@ Lookup = Callable[[IndexName], Index | None]
 
 @dataclass(frozen=True, slots=True)
 class Lineage:
-    """An index and all that it inherits from: breadth first, each once, mirrors last."""
+    """An index and all that it inherits from: breadth first, each once, mirrors last.
+
+    It held at `serial`. What is made from it must not be thought newer than that, or it would
+    outlive a change of the lineage that was committed meanwhile.
+    """
 
     name: IndexName
     indexes: tuple[Index, ...]
+    serial: int = 0
 
     @property
     def asked(self) -> Index:

@@ -1,5 +1,7 @@
 """The verdict on every request, before anything else happens."""
 
+from dataclasses import replace
+
 from stillroom_server.domain.access import (
     Permission,
     Verdict,
@@ -42,9 +44,16 @@ class Access:
         lineage = self._lineages.get(serial, name)
         if lineage is None:
             with self._database.reading() as unit:
-                lineage = lineage_in(unit, name)
+                lineage = replace(lineage_in(unit, name), serial=serial)
             self._lineages.put(serial, name, lineage)
         return lineage
+
+    def may_read(self, identity: Identity, name: IndexName) -> bool:
+        """Whether they may read an index; not one that has just been deleted."""
+        try:
+            return bool(self.verdict(identity, Permission.READ, self.lineage(name)))
+        except NotFound:
+            return False
 
     def check_open(self, identity: Identity, permission: Permission) -> None:
         """A route that concerns no user and no index: only OPEN and USERS_READ make sense."""

@@ -1,7 +1,7 @@
 """Projects with their releases and metadata, as devpi's JSON views show them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from stillroom_server.domain.distributions import release_key, version_in
 from stillroom_server.domain.errors import NotFound
@@ -52,7 +52,7 @@ class Catalog:
         """
         asked = lineage.asked
         if ignore_bases:
-            lineage = Lineage(name=asked.name, indexes=(asked,))
+            lineage = replace(lineage, indexes=(asked,))
         found = self._pages.find(lineage, project)
         if not found.exists:
             raise NotFound(f"There is no project {project} in {lineage.name}.")

@@ -13,6 +13,7 @@ from stillroom_server.domain.indexes import Index
 from stillroom_server.domain.names import IndexName, ProjectName
 from stillroom_server.domain.upstream import KeptFile
 
+from .mirrors import require_same_upstream
 from .ports import BlobStore, BlobWriter, Clock, Database, Upstream
 
 log = logging.getLogger(__name__)
@@ -218,6 +219,7 @@ class Downloads:
         sha256 = writer.keep()
         kept = KeptFile(wanted.filename, sha256, size, self._clock())
         with self._database.writing() as unit:
+            require_same_upstream(unit, wanted.index)
             unit.mirror_pages.keep(wanted.index, wanted.project, kept)
         download.finished(sha256)
 

@@ -11,7 +11,7 @@ from typing import TypeVar
 from stillroom_server.domain.errors import NotFound, Trouble, UpstreamFailed
 from stillroom_server.domain.events import Event, EventKind
 from stillroom_server.domain.indexes import Index
-from stillroom_server.domain.names import IndexName, ProjectName
+from stillroom_server.domain.names import ProjectName
 from stillroom_server.domain.upstream import (
     CachedPage,
     Freshness,
@@ -26,7 +26,8 @@ from .ports import Clock, Database, NotModified, PageFetched, Unit, Upstream
 
 log = logging.getLogger(__name__)
 
-_Key = tuple[IndexName, ProjectName]
+_Key = tuple[int, str, ProjectName | None]
+"""Of what is remembered for a while: another upstream, or another index, is another key."""
 _V = TypeVar("_V")
 
 ABSENT_SECONDS = 60
@@ -66,11 +67,10 @@ class Mirrors:
         self._upstream = upstream
         self._clock = clock
         self._refreshes: SingleFlight[_Key, MirrorPage] = SingleFlight()
-        self._lists: SingleFlight[IndexName, list[ProjectName]] = SingleFlight()
+        self._lists: SingleFlight[_Key, list[ProjectName]] = SingleFlight()
         self._lock = threading.Lock()
         self._absent: dict[_Key, float] = {}
         self._pauses: dict[_Key, _Pause] = {}
-        self._list_pauses: dict[IndexName, _Pause] = {}
 
     def page(self, index: Index, project: ProjectName, *, refresh: bool = False) -> MirrorPage:
         """The mirror's files of a project; with `refresh` the upstream is asked in any case.
@@ -81,7 +81,7 @@ class Mirrors:
             answer = self._known_answer(index, project, self._kept(index, project))
             if answer is not None:
                 return answer
-        key = (index.name, project)
+        key = _key(index, project)
         return self._refreshes.run(key, lambda: self._refresh(index, project, forced=refresh))
 
     def names(self, index: Index) -> list[ProjectName]:
@@ -94,11 +94,12 @@ class Mirrors:
         expiry = timedelta(seconds=index.cache_expiry)
         if kept is not None and timedelta(0) <= self._clock() - kept[1] < expiry:
             return kept[0]
-        return self._lists.run(index.name, lambda: self._refresh_names(index, kept and kept[0]))
+        names = kept and kept[0]
+        return self._lists.run(_key(index, None), lambda: self._refresh_names(index, names))
 
     def _refresh_names(self, index: Index, kept: list[ProjectName] | None) -> list[ProjectName]:
         with self._lock:
-            pause = self._list_pauses.get(index.name)
+            pause = self._pauses.get(_key(index, None))
         if pause is not None and time.monotonic() < pause.until:
             return _kept_names(kept, pause.trouble)
         try:
@@ -106,9 +107,11 @@ class Mirrors:
         except Trouble as trouble:
             log.warning("%s: no list of projects from the upstream: %s", index.name, trouble)
             with self._lock:
-                self._list_pauses[index.name] = _pause(trouble, is_kept=kept is not None)
+                pause = _pause(trouble, is_kept=kept is not None)
+                _put_bounded(self._pauses, _key(index, None), pause)
             return _kept_names(kept, trouble)
         with self._database.writing() as unit:
+            require_same_upstream(unit, index)
             unit.mirror_pages.put_names(index, names, self._clock())
         return names
 
@@ -126,7 +129,7 @@ class Mirrors:
             if freshness(kept, expiry, now) is Freshness.FRESH:
                 left = (kept.checked + expiry - now).total_seconds()
                 return MirrorPage(kept.files, kept.exists, left)
-        key = (index.name, project)
+        key = _key(index, project)
         with self._lock:
             absent_until = self._absent.get(key, 0.0)
             pause = self._pauses.get(key)
@@ -156,7 +159,7 @@ class Mirrors:
         except Trouble as trouble:
             return self._failed(index, project, kept, trouble)
         with self._lock:
-            self._pauses.pop((index.name, project), None)
+            self._pauses.pop(_key(index, project), None)
         if isinstance(answer, PageFetched):
             return self._store(index, project, kept, answer)
         if isinstance(answer, NotModified):
@@ -170,11 +173,12 @@ class Mirrors:
         log.warning("%s: no page of %s from the upstream: %s", index.name, project, trouble)
         pause = _pause(trouble, is_kept=kept is not None)
         with self._lock:
-            _put_bounded(self._pauses, (index.name, project), pause)
+            _put_bounded(self._pauses, _key(index, project), pause)
         return self._stale(kept, pause)
 
     def _confirm(self, index: Index, kept: CachedPage) -> MirrorPage:
         with self._database.writing() as unit:
+            require_same_upstream(unit, index)
             unit.mirror_pages.touch(index, kept.project, self._clock())
         return MirrorPage(kept.files, kept.exists, index.cache_expiry)
 
@@ -187,7 +191,7 @@ class Mirrors:
             )
             return self._keep(index, page, kept)
         with self._lock:
-            _put_bounded(self._absent, (index.name, project), time.monotonic() + ABSENT_SECONDS)
+            _put_bounded(self._absent, _key(index, project), time.monotonic() + ABSENT_SECONDS)
         return MirrorPage((), exists=False, seconds=ABSENT_SECONDS)
 
     def _store(
@@ -201,7 +205,7 @@ class Mirrors:
 
     def _keep(self, index: Index, page: CachedPage, before: CachedPage | None) -> MirrorPage:
         with self._database.writing() as unit:
-            _require_same_upstream(unit, index)
+            require_same_upstream(unit, index)
             unit.mirror_pages.put(index, page)
             if before is None or not page.says_the_same(before):
                 unit.journal.record(
@@ -222,12 +226,16 @@ def _kept_names(kept: list[ProjectName] | None, trouble: Trouble) -> list[Projec
     return kept
 
 
+def _key(index: Index, project: ProjectName | None) -> _Key:
+    return index.id, _base_url(index), project
+
+
 def _base_url(index: Index) -> str:
     assert index.upstream_url is not None, "a mirror is never stored without its URL"
     return index.upstream_url
 
 
-def _require_same_upstream(unit: Unit, index: Index) -> None:
+def require_same_upstream(unit: Unit, index: Index) -> None:
     """What one upstream says must not be kept as if another had said it."""
     now = unit.indexes.get(index.name)
     if now is None or now.id != index.id:

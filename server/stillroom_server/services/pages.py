@@ -22,7 +22,6 @@ class Found:
     origin: Origin
     stages: tuple[tuple[Index, tuple[File, ...]], ...]
     mirrors: tuple[tuple[Index, MirrorPage], ...]
-    serial: int
 
     @property
     def exists(self) -> bool:
@@ -74,8 +73,6 @@ class Pages:
         Raises UpstreamFailed or UpstreamTimeout if a mirror that must be asked cannot be, and
         nothing is kept: a list that is shorter than the truth would mislead installers.
         """
-        # Read first: what is committed meanwhile has a later serial, and a cache will notice.
-        serial = self._database.serial()
         with self._database.reading() as unit:
             holders = unit.projects.holders(lineage.stages, project)
             origin = origin_of(lineage, project, holders)
@@ -84,7 +81,7 @@ class Pages:
             (mirror, self._mirrors.page(mirror, project, refresh=refresh))
             for mirror in origin.mirrors
         )
-        return Found(origin, stages, mirrors, serial)
+        return Found(origin, stages, mirrors)
 
     def project(self, lineage: Lineage, project: ProjectName) -> PageView:
         """The merged page; raises NotFound if nobody has the project and nobody claims it."""
@@ -94,16 +91,17 @@ class Pages:
         stages = ([PageFile.of_stage(file) for file in files] for _index, files in found.stages)
         mirrored = ([of_mirror(index, f) for f in page.files] for index, page in found.mirrors)
         page = merge(project, [*stages, *mirrored])
-        return PageView(page, found.serial, found.seconds, found.stale)
+        # Not the serial of now: whatever was committed since the lineage was read, a cache must
+        # notice, be it a change of the files or of the lineage.
+        return PageView(page, lineage.serial, found.seconds, found.stale)
 
     def projects(self, lineage: Lineage) -> ListView:
         """The names that the lineage shows: held in its stages, or known to its mirrors."""
-        serial = self._database.serial()
         with self._database.reading() as unit:
             names = set(unit.projects.names(lineage.stages))
         for mirror in lineage.mirrors:
             names.update(self._mirrors.names(mirror))
-        return ListView(ProjectList(tuple(sorted(names))), serial)
+        return ListView(ProjectList(tuple(sorted(names))), lineage.serial)
 
     def own_projects(self, index: Index) -> list[ProjectName]:
         """The projects of this index alone, sorted; of a mirror those that its list shows."""

@@ -21,7 +21,7 @@ NOBODY_MAY = "declared by no route"
 
 def make_application(services: Services, settings: WebSettings) -> "WSGIApplication":
     """Put the routes, the policy, the gate and the proxy middleware together."""
-    pages = SimplePages(services.database, services.pages, PageCache(settings.page_cache_bytes))
+    pages = SimplePages(services.pages, PageCache(settings.page_cache_bytes))
     config = Configurator(settings={})
     config.registry.stillroom_services = services
     config.registry.stillroom_web = settings

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from stillroom_server.domain.lineage import Lineage
 from stillroom_server.domain.names import ProjectName
 from stillroom_server.services.pages import Pages
-from stillroom_server.services.ports import Database
 
 from .negotiation import SIMPLE_JSON, accepts_gzip
 from .page_cache import PageCache, PageKey, RenderedPage, rendered
@@ -29,25 +28,24 @@ class Answer:
 class SimplePages:
     """Answers for pages. Permission has been checked before."""
 
-    def __init__(self, database: Database, pages: Pages, cache: PageCache) -> None:
-        self._database = database
+    def __init__(self, pages: Pages, cache: PageCache) -> None:
         self._pages = pages
         self._cache = cache
 
     def cached(self, lineage: Lineage, key: PageKey) -> RenderedPage | None:
         """The page if it is in memory and still holds.
 
-        Costs a read of the serial; if that has moved, one query whether this page is concerned.
+        The lineage was read just now, so its serial is the one to compare with. If it has moved,
+        one query says whether this page is concerned.
         """
         page = self._cache.get(key)
         if page is None or time.monotonic() >= page.until:
             return None
-        serial = self._database.serial()
-        if page.serial == serial:
+        if page.serial == lineage.serial:
             return page
         if self._pages.changed_since(lineage, key.project, page.serial):
             return None
-        return self._cache.confirm(key, page, serial)
+        return self._cache.confirm(key, page, lineage.serial)
 
     def page(self, lineage: Lineage, key: PageKey) -> RenderedPage:
         """The page, built if need be; raises NotFound or Trouble as `Pages` does."""

@@ -8,8 +8,6 @@ from pyramid.response import Response
 from stillroom_server.domain.access import Permission
 from stillroom_server.domain.errors import InvalidRequest, NotFound
 from stillroom_server.domain.identity import Identity
-from stillroom_server.domain.indexes import Index
-from stillroom_server.domain.lineage import Lineage
 from stillroom_server.domain.names import IndexName
 from stillroom_server.web.answers import json_response, result
 from stillroom_server.web.bodies import read_object
@@ -97,7 +95,7 @@ def start(request: Request) -> Response:
         index.name
         for _user, indexes in users
         for index in indexes
-        if services.access.verdict(identity, Permission.READ, _lineage(request, index))
+        if services.access.may_read(identity, index.name)
     }
     if wants_html(request):
         names = [i.name for _user, indexes in users for i in indexes if i.name in readable]
@@ -110,7 +108,3 @@ def start(request: Request) -> Response:
         ]
     shown = {user.name: shown_user(identity, user, indexes, readable) for user, indexes in users}
     return result("list:userconfig", shown)
-
-
-def _lineage(request: Request, index: Index) -> Lineage:
-    return services_of(request).access.lineage(index.name)

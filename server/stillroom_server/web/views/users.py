@@ -6,7 +6,6 @@ from typing import Any
 from pyramid.request import Request
 from pyramid.response import Response
 
-from stillroom_server.domain.access import Permission
 from stillroom_server.domain.identity import Identity, TokenLimits, User
 from stillroom_server.domain.indexes import Index
 from stillroom_server.domain.names import IndexName, UserName
@@ -23,11 +22,7 @@ def show(request: Request) -> Response:
     """One user with their indexes."""
     services, identity = services_of(request), identity_of(request)
     user, indexes = services.users.get(UserName(request.matchdict["user"]))
-    readable = {
-        index.name
-        for index in indexes
-        if services.access.verdict(identity, Permission.READ, services.access.lineage(index.name))
-    }
+    readable = {index.name for index in indexes if services.access.may_read(identity, index.name)}
     return result("userconfig", shown_user(identity, user, indexes, readable))
 
 
@@ -61,11 +56,12 @@ def delete(request: Request) -> Response:
 def shown_user(
     identity: Identity, user: User, indexes: list[Index], readable: Collection[IndexName]
 ) -> Mapping[str, Any]:
-    """A user as JSON. What is personal is shown to themselves and to root."""
+    """A user as JSON. What is personal is shown to themselves and to root, not to a CI token."""
     shown: dict[str, Any] = {"username": user.name, "created": timestamp(user.created)}
     if user.modified is not None:
         shown["modified"] = timestamp(user.modified)
-    if identity.is_root or identity.user == user.name:
+    is_limited = identity.limits is not None and identity.limits != TokenLimits()
+    if not is_limited and (identity.is_root or identity.user == user.name):
         shown |= {"email": user.email, "custom_data": user.custom_data}
     shown |= {"title": user.title, "description": user.description}
     shown = {key: value for key, value in shown.items() if value is not None}
