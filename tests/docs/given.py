@@ -20,14 +20,13 @@ class Given:
 
     `user` is logged in, where a server runs and there are the user dev, the stages dev/base,
     dev/sandbox (in use) and dev/release (not volatile); with None nobody and nothing of that is
-    there. `commands` are typed first. `tools` are commands that not every machine has. `data` is
+    there. `commands` are typed first. `data` is
     the server's data folder in /srv.
     """
 
     server: bool = True
     user: str | None = "dev"
     commands: str = ""
-    tools: tuple[str, ...] = ()
     postgres: bool = False
     data: str = "stillroom"
 
@@ -35,21 +34,21 @@ class Given:
 GIVEN: Mapping[str, Given] = {
     "README.md": Given(user=None),
     "docs/users/getting-started.md": Given(user=None),
-    "docs/users/installing.md": Given(commands=UPLOADED + TOKEN, tools=("curl",)),
-    "docs/users/publishing.md": Given(tools=("curl",)),
+    "docs/users/installing.md": Given(commands=UPLOADED + TOKEN),
+    "docs/users/publishing.md": Given(),
     "docs/users/indexes.md": Given(),
     "docs/users/releases.md": Given(commands=UPLOADED),
-    "docs/users/tokens.md": Given(tools=("curl",)),
-    "docs/users/moving-from-devpi.md": Given(commands=BUILT, tools=("curl",)),
+    "docs/users/tokens.md": Given(),
+    "docs/users/moving-from-devpi.md": Given(commands=BUILT),
     "docs/admin/installing.md": Given(user=None, data="elsewhere"),
     "docs/admin/settings.md": Given(server=False, user=None),
     "docs/admin/postgres.md": Given(server=False, user=None, postgres=True),
-    "docs/admin/reverse-proxy.md": Given(tools=("curl",)),
-    "docs/admin/backup.md": Given(commands=UPLOADED, tools=("sqlite3",)),
+    "docs/admin/reverse-proxy.md": Given(),
+    "docs/admin/backup.md": Given(commands=UPLOADED),
     "docs/admin/upgrading.md": Given(server=False, user=None, commands=SET_UP),
-    "docs/admin/access.md": Given(user="root", commands=ROOT_PASSWORD, tools=("curl",)),
+    "docs/admin/access.md": Given(user="root", commands=ROOT_PASSWORD),
     "docs/admin/mirrors.md": Given(user="root"),
-    "docs/admin/troubleshooting.md": Given(tools=("curl",)),
+    "docs/admin/troubleshooting.md": Given(),
     "docs/plugins/writing-plugins.md": Given(server=False, user=None),
 }
 """For each page that has something to type."""

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import venv
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
@@ -22,6 +23,11 @@ NOWHERE = "http://127.0.0.1:9"
 PIP = """\
 #!/bin/sh
 exec "{bin}/pip" --python "{environment}" "$@"
+"""
+
+CURL = """\
+#!/bin/sh
+exec "{bin}/python" "{script}" "$@"
 """
 
 
@@ -102,6 +108,10 @@ class Machine:
         pip = environment / "bin" / "pip"
         pip.write_text(PIP.format(bin=BIN, environment=environment))
         pip.chmod(0o755)
+        if shutil.which("curl") is None:
+            curl = environment / "bin" / "curl"
+            curl.write_text(CURL.format(bin=BIN, script=Path(__file__).with_name("curl.py")))
+            curl.chmod(0o755)
         variables = clean_environment(
             home,
             PATH=os.pathsep.join([str(environment / "bin"), str(BIN), os.environ["PATH"]]),

@@ -7,7 +7,6 @@ appear. Blocks in other languages are read by what would read them.
 
 import configparser
 import json
-import shutil
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
@@ -78,9 +77,6 @@ def test_what_a_page_types_does_what_the_page_shows(
     page: str, tmp_path: Path, stack: ExitStack, request: pytest.FixtureRequest
 ) -> None:
     given = GIVEN[page]
-    missing = [tool for tool in given.tools if shutil.which(tool) is None]
-    if missing:
-        pytest.skip(f"not installed here: {', '.join(missing)}")
     database = ""
     if given.postgres:
         server = request.getfixturevalue("postgres_server")
