@@ -12,12 +12,15 @@ from stillroom_server.domain.errors import InvalidRequest, TooLarge
 MAX_JSON = 1024 * 1024
 """Bytes of a JSON body."""
 
+MAX_DEPTH = 100
+"""Levels of a JSON body. Python's own limit differs between versions, and is an error of ours."""
+
 
 def read_json(request: Request) -> Any:
     """The JSON body of a request; the content type does not matter, devpi's clients vary it.
 
-    Raises InvalidRequest for anything but UTF-8 JSON (RFC 8259) without NUL characters and with
-    unique keys, and TooLarge over 1 MiB.
+    Raises InvalidRequest for anything but UTF-8 JSON (RFC 8259) without NUL characters, with
+    unique keys and of at most 100 levels, and TooLarge over 1 MiB.
     """
     stream = request.environ["wsgi.input"]
     body = stream.read(MAX_JSON + 1)
@@ -30,9 +33,12 @@ def read_json(request: Request) -> Any:
     except ValueError as error:
         raise InvalidRequest.one("body", f"it is not JSON: {error}") from None
     except RecursionError:
-        raise InvalidRequest.one("body", "it is nested too deeply") from None
-    if _has_nul(value):
-        raise InvalidRequest.one("body", "text in it must hold no NUL character")
+        raise _too_deep() from None
+    for text, depth in _texts(value):
+        if depth > MAX_DEPTH:
+            raise _too_deep()
+        if "\0" in text:
+            raise InvalidRequest.one("body", "text in it must hold no NUL character")
     return value
 
 
@@ -61,18 +67,18 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return members
 
 
-def _has_nul(value: object) -> bool:
-    return any("\0" in text for text in _texts(value))
+def _too_deep() -> InvalidRequest:
+    return InvalidRequest.one("body", f"it is nested deeper than {MAX_DEPTH} levels")
 
 
-def _texts(value: object) -> Iterator[str]:
-    waiting = [value]
+def _texts(value: object) -> Iterator[tuple[str, int]]:
+    """All texts in a value, and the depth of each; an empty one for every list and object."""
+    waiting = [(value, 0)]
     while waiting:
-        item = waiting.pop()
+        item, depth = waiting.pop()
         if isinstance(item, str):
-            yield item
-        elif isinstance(item, dict):
-            waiting.extend(item.keys())
-            waiting.extend(item.values())
-        elif isinstance(item, list):
-            waiting.extend(item)
+            yield item, depth
+        elif isinstance(item, dict | list):
+            yield "", depth
+            members = [*item.keys(), *item.values()] if isinstance(item, dict) else item
+            waiting.extend((member, depth + 1) for member in members)
