@@ -61,7 +61,7 @@ def test_a_volatile_index_replaces_a_file(dev: Person, stage: str, installer: In
     assert dev.upload(stage, old).done
     replaced = dev.upload(stage, new)
     assert replaced.done
-    assert "was replaced" in replaced.message
+    assert "replaced in" in replaced.message
     assert installer.download(stage, "example", new.filename) == new.content
     assert len(dev.files(stage, "example").data) == 1
 
