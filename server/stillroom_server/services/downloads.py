@@ -124,10 +124,10 @@ class Download:
             self._written += size
             self._changed.notify_all()
 
-    def finished(self, sha256: str) -> None:
+    def finished(self, sha256: str, size: int) -> None:
         """The content is verified and kept."""
         with self._changed:
-            self._size = self._written
+            self._size = self._written = size
             self._sha256 = sha256
             self._changed.notify_all()
 
@@ -189,7 +189,11 @@ class Downloads:
                 # Followers must know of a failure before the writer that they read is closed.
                 _telling(wanted, download),
             ):
-                self._fetch(wanted, download, writer)
+                kept = self._kept(wanted)
+                if kept is not None:
+                    download.finished(kept.sha256, kept.size)
+                else:
+                    self._fetch(wanted, download, writer)
         finally:
             with self._lock:
                 del self._running[key]
@@ -221,7 +225,17 @@ class Downloads:
         with self._database.writing() as unit:
             require_same_upstream(unit, wanted.index)
             unit.mirror_pages.keep(wanted.index, wanted.project, kept)
-        download.finished(sha256)
+        download.finished(sha256, size)
+
+    def _kept(self, wanted: Wanted) -> KeptFile | None:
+        """The file, if a fetch ended after somebody found that it was not here."""
+        digest = dict(wanted.hashes).get("sha256", "").lower()
+        with self._database.reading() as unit:
+            kept = unit.mirror_pages.kept(wanted.index, wanted.project)
+        for file in kept:
+            if file.filename == wanted.filename and digest in {"", file.sha256}:
+                return file
+        return None
 
 
 @contextmanager

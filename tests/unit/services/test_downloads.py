@@ -169,3 +169,16 @@ def test_an_upstream_that_sends_without_end_is_cut_off(cases: UseCases, mirror):
     stream.send(b"x" * 1_000)  # and never an end
     with pytest.raises(UpstreamFailed, match="sent 1000 bytes"):
         download.wait()
+
+
+def test_who_finds_it_missing_just_before_a_fetch_ends_does_not_fetch_again(
+    cases: UseCases, wanted
+):
+    cases.upstream.put(FILE, CONTENT)
+    cases.downloads.start(wanted).wait()
+    wait_for_the_end()
+    asked = len(cases.upstream.asked)
+    late = cases.downloads.start(wanted)
+    assert read_all(late) == CONTENT
+    assert late.size() == SIZE
+    assert len(cases.upstream.asked) == asked
