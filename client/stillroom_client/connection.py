@@ -32,6 +32,9 @@ API_VERSION = "2"
 CONNECT_SECONDS = 10
 # An upload is inspected, and a push may fetch from an upstream, before the answer comes.
 ANSWER_SECONDS = 300
+JSON = "application/json"
+PAGE_ACCEPT = "application/vnd.pypi.simple.v1+json, application/json"
+"""A page in JSON (PEP 691), and what goes wrong as elsewhere."""
 INSTALLER_ACCEPT = "application/vnd.pypi.simple.v1+json, text/html;q=0.1"
 
 
@@ -93,7 +96,7 @@ class Connection:
             verify=truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
             timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
             headers={
-                "Accept": "application/json",
+                "Accept": JSON,
                 "User-Agent": f"stillroom-client/{version('stillroom')}",
             },
         )
@@ -110,13 +113,15 @@ class Connection:
         login: Login | None = None,
         params: Mapping[str, str] | None = None,
         json: Any = None,
+        accept: str = JSON,
     ) -> Answer:
         """Send a request and read its JSON answer.
 
         Redirects are followed for GET only: any other method might become a GET on the way.
         Raises Unreachable, NotStillroom, NotLoggedIn, Refused and ServerTrouble.
         """
-        return _read(self._exchange(method, url, login, params=params, json=json))
+        headers = {"Accept": accept}
+        return _read(self._exchange(method, url, login, headers=headers, params=params, json=json))
 
     def upload(
         self, url: str, fields: Mapping[str, str], name: str, file: BinaryIO, login: Login | None

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 from urllib.parse import unquote, urljoin
 
 from .addresses import IndexName, Release, origin, path_of
-from .connection import Answer, Connection, Login
+from .connection import JSON, PAGE_ACCEPT, Answer, Connection, Login
 from .errors import NotLoggedIn, NotStillroom, Refused, WrongUsage
 from .secret import Secret
 
@@ -226,6 +226,20 @@ class Server:
         path = path_of(index.user, index.index, release.project, str(release.version))
         return self._send("PATCH", path, json=body)
 
+    def status(self, index: IndexName, project: str) -> Mapping[str, Any]:
+        """The `status` of a project and the `reason` for it, as its page says them (PEP 792)."""
+        path = f"{path_of(index.user, index.index, 'simple', project)}/"
+        answer = self._send("GET", path, accept=PAGE_ACCEPT)
+        status = answer.body.get("project-status")
+        return status if isinstance(status, dict) else {"status": "active"}
+
+    def set_status(
+        self, index: IndexName, project: str, status: str, reason: str | None
+    ) -> Answer:
+        """Set the status of a project (PEP 792)."""
+        body = {"status": status} if reason is None else {"status": status, "reason": reason}
+        return self._send("PATCH", path_of(index.user, index.index, project), json=body)
+
     def push(self, index: IndexName, release: Release, target: IndexName) -> Sequence[Any]:
         """Copy a release to another index; one row of a status and words for each step."""
         body = {
@@ -259,10 +273,16 @@ class Server:
         *,
         params: Mapping[str, str] | None = None,
         json: Any = None,
+        accept: str = JSON,
     ) -> Answer:
         with self._hinting():
             return self._connection.send(
-                method, self.root + path, login=self._login, params=params, json=json
+                method,
+                self.root + path,
+                login=self._login,
+                params=params,
+                json=json,
+                accept=accept,
             )
 
     @contextmanager

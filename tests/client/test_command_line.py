@@ -48,7 +48,8 @@ def test_every_command_of_the_design_is_there() -> None:
     groups = {"user", "index"}
     verbs = {"create", "list", "show", "set", "delete"}
     assert names == (
-        {"use", "login", "logout", "whoami", "upload", "list", "remove", "yank", "unyank", "push"}
+        {"use", "login", "logout", "whoami"}
+        | {"upload", "list", "remove", "yank", "unyank", "status", "push"}
         | groups
         | {f"{group} {verb}" for group in groups for verb in verbs}
     )

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from support.command_line import Stillroom
-from support.stub_server import StubServer, message_reply, result_reply
+from support.stub_server import StubServer, json_reply, message_reply, result_reply
 
 
 def link(stub: StubServer, filename: str, **fields: Any) -> dict[str, Any]:
@@ -139,6 +139,78 @@ def test_yank_and_unyank(
     result = logged_in(*arguments)
     assert result.status == 0, result.err
     assert stub.last("PATCH", "/dev/sandbox/demo/1.0").json == body
+
+
+PAGE = {"meta": {"api-version": "1.4"}, "name": "my-demo", "versions": [], "files": []}
+
+
+@pytest.mark.parametrize(
+    ("said", "line"),
+    [
+        ({}, "active"),
+        ({"project-status": {"status": "deprecated"}}, "deprecated"),
+        (
+            {"project-status": {"status": "archived", "reason": "it is done"}},
+            "archived: it is done",
+        ),
+    ],
+)
+def test_the_status_of_a_project_is_what_its_page_says(
+    logged_in: Stillroom, stub: StubServer, said: dict[str, Any], line: str
+) -> None:
+    stub.script("GET", "/dev/sandbox/simple/my-demo/", json_reply(PAGE | said))
+    assert logged_in("status", "My.Demo").out == f"{line}\n"
+    asked = stub.last("GET", "/dev/sandbox/simple/my-demo/").headers["accept"]
+    assert asked == "application/vnd.pypi.simple.v1+json, application/json"
+    shown = json.loads(logged_in("status", "my-demo", "--json").out)
+    assert shown == said.get("project-status", {"status": "active"})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "body"),
+    [
+        (["archived"], {"status": "archived"}),
+        (["active"], {"status": "active"}),
+        (
+            ["quarantined", "--reason", "it steals"],
+            {"status": "quarantined", "reason": "it steals"},
+        ),
+    ],
+)
+def test_a_status_is_set(
+    logged_in: Stillroom, stub: StubServer, arguments: list[str], body: dict[str, Any]
+) -> None:
+    stub.script("PATCH", "/dev/release/my-demo", result_reply(body, "projectstatus"))
+    result = logged_in("status", "My.Demo", *arguments, "--index", "dev/release")
+    assert (result.status, result.err) == (0, f"my-demo is {arguments[0]} on dev/release.\n")
+    assert stub.last("PATCH", "/dev/release/my-demo").json == body
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["demo", "frozen"], "frozen"),
+        (["demo==1.0", "archived"], "whole project"),
+        (["demo", "--reason", "x"], "--reason"),
+        ([], "PROJECT"),
+    ],
+)
+def test_a_status_that_makes_no_sense_is_not_asked_for(
+    logged_in: Stillroom, stub: StubServer, arguments: list[str], said: str
+) -> None:
+    result = logged_in("status", *arguments)
+    assert result.status == 2
+    assert said in result.err
+    assert stub.asked == []
+
+
+def test_the_status_of_what_is_not_there_is_the_servers_sentence(
+    logged_in: Stillroom, stub: StubServer
+) -> None:
+    path = "/dev/sandbox/simple/gone/"
+    stub.script("GET", path, message_reply("There is no project gone in dev/sandbox.", 404))
+    result = logged_in("status", "gone")
+    assert (result.status, result.err) == (1, "error: There is no project gone in dev/sandbox.\n")
 
 
 def test_push_names_release_and_target(logged_in: Stillroom, stub: StubServer) -> None:

@@ -6,11 +6,10 @@ from pathlib import Path
 import pytest
 
 from stillroom_client import connection
+from stillroom_server.testing import CERTIFICATE, HttpServer
+from stillroom_server.testing import Reply as RawReply
 from support.command_line import Stillroom
-from support.http_server import HttpServer
-from support.http_server import Reply as RawReply
 from support.stub_server import Reply, StubServer, message_reply
-from support.upstream import CERTIFICATE
 
 
 def sentence(err: str) -> str:

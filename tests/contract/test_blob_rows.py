@@ -25,7 +25,7 @@ def test_only_what_nothing_refers_to_is_doomed_and_only_once(database: Database)
     with database.writing() as unit:
         project = add_project(unit, add_stage(unit))
         unit.files.add(project, a_new_file(sha256=A, metadata_sha256=B, metadata_size=2))
-        kept = KeptFile("x.whl", sha256_of("kept"), 4, NOW)
+        kept = KeptFile("x.whl", sha256_of("kept"), 4, NOW, NOW)
         unit.mirror_pages.keep(add_mirror(unit), ProjectName("x"), kept)
         unit.blobs.link(sha256_of("loose"), 5)
         assert len(unit.blobs.unreferenced()) == 1
@@ -96,7 +96,7 @@ def test_what_is_referred_to_again_is_neither_listed_nor_deleted(
         elif referrer == "metadata":
             unit.files.add(project, a_new_file(metadata_sha256=A, metadata_size=1))
         else:
-            kept = KeptFile("x.whl", A, 1, NOW)
+            kept = KeptFile("x.whl", A, 1, NOW, NOW)
             unit.mirror_pages.keep(add_mirror(unit), ProjectName("x"), kept)
         assert unit.blobs.doomed(NOW + DAY) == []
         assert unit.blobs.delete(A) is False

@@ -4,7 +4,7 @@ import pytest
 
 from stillroom_server.domain.errors import Conflict, NotFound
 from stillroom_server.domain.names import IndexName, ProjectName, UserName
-from stillroom_server.domain.upstream import CachedPage, Validators
+from stillroom_server.domain.upstream import CachedPage, NameList, Validators
 from stillroom_server.services.ports import Database
 from support.rows import (
     DEV,
@@ -151,11 +151,14 @@ def test_deleting_a_mirror_forgets_its_pages_and_names(database: Database) -> No
     with database.writing() as unit:
         mirror = add_mirror(unit)
         unit.mirror_pages.put(mirror, page)
-        unit.mirror_pages.put_names(mirror, [name], NOW)
+        names = unit.mirror_names.begin(mirror, NOW)
+        unit.mirror_names.add(names, [name])
+        unit.mirror_names.complete(mirror, NameList(names, NOW, 1))
         unit.indexes.delete(mirror)
         again = add_mirror(unit)
         assert unit.mirror_pages.get(again, name) is None
-        assert unit.mirror_pages.get_names(again) is None
+        assert unit.mirror_names.current(again) is None
+        assert unit.mirror_names.count(names) == 0
 
 
 def test_two_users_may_have_indexes_of_one_name(database: Database) -> None:

@@ -8,6 +8,7 @@ from stillroom_server.domain.distributions import FileType
 from stillroom_server.domain.errors import Conflict
 from stillroom_server.domain.files import Release
 from stillroom_server.domain.names import IndexName, ProjectName
+from stillroom_server.domain.status import ACTIVE, ProjectStatus, Status
 from stillroom_server.services.ports import Database
 from support.rows import DEV, NOW, a_new_file, add_project, add_stage, sha256_of
 
@@ -22,6 +23,25 @@ def test_a_project_lives_where_it_was_first_seen_and_stays_the_same(database: Da
     with database.reading() as unit:
         assert unit.projects.get(base, DEMO) == first
         assert unit.projects.get(other, DEMO) is None
+
+
+@pytest.mark.parametrize(
+    "status",
+    [ProjectStatus(Status.ARCHIVED, "Use dëmo2"), *(ProjectStatus(one) for one in Status)],
+    ids=str,
+)
+def test_a_status_is_kept_until_another_is_set(database: Database, status: ProjectStatus) -> None:
+    with database.writing() as unit:
+        index = add_stage(unit)
+        project = add_project(unit, index)
+        other = add_project(unit, index, "other")
+        assert project.status == ACTIVE
+        unit.projects.set_status(project, ProjectStatus(Status.DEPRECATED, "Old"))
+        unit.projects.set_status(project, status)
+        assert unit.projects.ensure(index, DEMO, "Demo", NOW).status == status
+    with database.reading() as unit:
+        assert unit.projects.get(index, DEMO) == replace(project, status=status)
+        assert unit.projects.get(index, other.name) == other
 
 
 def test_a_project_in_an_index_that_is_gone_is_a_conflict(database: Database) -> None:
@@ -39,6 +59,9 @@ def test_names_are_sorted_and_each_comes_once(database: Database) -> None:
             add_project(unit, index, name)
         assert unit.projects.names([base, other]) == ["a-c", "ab", "b"]
         assert unit.projects.names([base]) == ["ab", "b"]
+        assert unit.projects.names([base, other], "a") == ["a-c", "ab"]
+        assert unit.projects.names([base, other], "a_") == []
+        assert unit.projects.names([base, other], "b") == ["b"]
         assert unit.projects.names([]) == []
 
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from docs.examples import Command, first_missing
 from docs.given import Given
 from docs.terminal import Terminal
+from stillroom_server.testing import LocalUpstream
 from support.distributions import make_metadata, make_sdist, make_wheel, source_tree
-from support.servers import BIN, ServerProcess, clean_environment
-from support.upstream import LocalUpstream
+from support.servers import BIN, LOOPBACK, ServerProcess, clean_environment
 
 DEV_PASSWORD = "a-password-of-dev"
 NEW_PASSWORD = "another-password"
@@ -122,6 +122,7 @@ class Machine:
             HTTP_PROXY=NOWHERE,
             HTTPS_PROXY=NOWHERE,
             NO_PROXY="localhost,127.0.0.1",
+            STILLROOM_PRIVATE_UPSTREAMS=",".join(LOOPBACK),
         )
         del variables["PIP_CONFIG_FILE"]
         return variables

@@ -19,18 +19,21 @@ from docs.examples import PAGES, Block, blocks, commands
 from docs.given import GIVEN
 from docs.machine import Machine
 from stillroom_server.app import settings
-from support.upstream import LocalUpstream
+from stillroom_server.testing import LocalUpstream
 
 SHELL = {"sh", "console"}
 
 CHANGES_THE_SYSTEM = "it makes accounts, installs or starts services"
-NOT_INSTALLED = "the tool is not among those of the tests"
+TYPED_ELSEWHERE = "tests/clients types it, where the tool is installed"
 
 NOT_TYPED: Mapping[tuple[str, str], str] = {
     ("README.md", "make serve "): "the server of the test runs already",
-    ("docs/users/installing.md", "poetry config "): NOT_INSTALLED,
-    ("docs/users/installing.md", "pdm config "): NOT_INSTALLED,
-    ("docs/users/publishing.md", "poetry config "): NOT_INSTALLED,
+    ("docs/users/installing.md", "poetry config "): TYPED_ELSEWHERE,
+    ("docs/users/installing.md", "pdm config "): TYPED_ELSEWHERE,
+    ("docs/users/installing.md", "hatch env "): TYPED_ELSEWHERE,
+    ("docs/users/installing.md", "flit install "): TYPED_ELSEWHERE,
+    ("docs/users/publishing.md", "poetry config "): TYPED_ELSEWHERE,
+    ("docs/users/publishing.md", "FLIT_INDEX_URL="): TYPED_ELSEWHERE,
     ("docs/admin/installing.md", "sudo useradd "): CHANGES_THE_SYSTEM,
     ("docs/admin/installing.md", "sudo systemctl "): CHANGES_THE_SYSTEM,
     ("docs/admin/postgres.md", "sudo /opt/stillroom/bin/pip "): CHANGES_THE_SYSTEM,

@@ -14,11 +14,11 @@ from argon2 import PasswordHasher
 from docs.examples import ROOT, Block, blocks, commands
 from stillroom_server.storage.database import SqlDatabase
 from stillroom_server.storage.disk import DiskBlobStore
+from stillroom_server.testing import LocalUpstream
 from support.distributions import make_wheel
 from support.servers import BIN, ServerProcess, clean_environment
 from support.site import new_index, new_site, page, upload
 from support.stub_server import Reply, StubServer
-from support.upstream import LocalUpstream
 
 TEMPLATE = ROOT / "plugins" / "stillroom-template"
 GUIDE = "docs/plugins/writing-plugins.md"
@@ -74,9 +74,8 @@ def test_the_template_tells_a_url_of_each_new_file(
         upload(site.root, "root/dev", wheel)
         site.server.events.tell_all()
 
-        told = chat.last("POST", "/hook").json
-
         assert chat.methods() == ["POST /hook"]
+        told = chat.last("POST", "/hook").json
         assert told["event"] == "file-added"
         assert told["index"] == "root/dev"
         assert told["filename"] == wheel.filename

@@ -10,8 +10,8 @@ import pytest
 from e2e.machine import Machine, VirtualEnvironment
 from e2e.team import PASSWORD, MakeIndex
 from functional.http_driver import HttpDriver
+from stillroom_server.testing import LocalUpstream
 from support.servers import ServerProcess
-from support.upstream import LocalUpstream
 
 
 @pytest.fixture(scope="module")

@@ -10,9 +10,9 @@ import pytest
 from e2e.machine import Machine, Ran
 from e2e.team import PASSWORD
 from functional.http_driver import HttpDriver
+from stillroom_server.testing import LocalUpstream
 from support.distributions import make_sdist, make_wheel
 from support.servers import ServerProcess
-from support.upstream import LocalUpstream
 
 
 class Devpi:

@@ -1,6 +1,7 @@
 """pip and uv, as they install from a Stillroom."""
 
 import itertools
+import time
 import tomllib
 from pathlib import Path
 
@@ -9,9 +10,10 @@ import pytest
 from e2e.machine import Machine, VirtualEnvironment, page_url
 from e2e.team import PASSWORD, MakeIndex
 from functional.http_driver import HttpDriver
+from stillroom_server.services.downloads import COOLDOWN_SECONDS
+from stillroom_server.testing import LocalUpstream
 from support.distributions import Distribution, make_sdist, make_wheel
 from support.servers import ServerProcess
-from support.upstream import LocalUpstream
 
 LOGIN = ("dev", PASSWORD)
 
@@ -285,6 +287,7 @@ def test_a_file_that_the_upstream_corrupts_is_neither_installed_nor_kept(
     environment.install(tool, "--index-url", mirror_page, public, status=None)
     assert environment.version(public) is None
     upstream.heal()
+    time.sleep(COOLDOWN_SECONDS)  # until then, the file is not fetched again
     environment.install(tool, "--index-url", mirror_page, public)
     assert environment.version(public) == "1.0"
 

@@ -12,11 +12,11 @@ import httpx
 import pytest
 
 from e2e.machine import Machine, Ran
+from stillroom_server.testing import LocalUpstream
 from support.distributions import make_wheel
 from support.servers import ServerProcess, free_port
-from support.upstream import LocalUpstream
 
-UNUSED_UPSTREAM = "http://127.0.0.1:9/simple/"
+UNUSED_UPSTREAM = "http://upstream.invalid/simple/"
 
 
 @pytest.fixture

@@ -14,9 +14,9 @@ import pytest
 
 from functional.http_driver import HttpDriver, form_fields
 from functional.installer import Installer
+from stillroom_server.testing import LocalUpstream
 from support.distributions import Distribution, make_wheel
 from support.servers import ServerProcess
-from support.upstream import LocalUpstream
 
 INDEX = "root/index"
 IDLE_MEGABYTES = 120
@@ -103,6 +103,24 @@ def test_sigterm_lets_transfers_end(
         assert ending.result() == 0
     server.start()
     assert installer.download(INDEX, "private", private.filename) == private.content
+
+
+def test_what_is_asked_for_in_the_background_holds_up_no_end(
+    server: ServerProcess, root: HttpDriver, upstream: LocalUpstream
+) -> None:
+    upstream.add(make_wheel("public"))
+    assert root.change_index("root/pypi", "mirror_cache_expiry=0").done
+    page = f"{server.url}/root/pypi/simple/public/"
+    headers = {"Authorization": root.authorization}
+    assert httpx.get(page, headers=headers).status_code == 200
+    upstream.fault("/simple/public/", then="stall")
+    assert "stale" in httpx.get(page, headers=headers, timeout=30).headers["Cache-Status"]
+    began = time.monotonic()
+    assert server.stop() == 0
+    assert time.monotonic() - began < 10
+    log = server.log.read_text()
+    assert "Traceback" not in log
+    assert "ERROR" not in log
 
 
 def wait_until_refused(server: ServerProcess) -> None:

@@ -9,9 +9,9 @@ import pytest
 
 from e2e.machine import Machine, VirtualEnvironment, page_url
 from e2e.team import PASSWORD
+from stillroom_server.testing import LocalUpstream
 from support.distributions import make_metadata, make_sdist, make_wheel, source_tree
 from support.servers import ServerProcess
-from support.upstream import LocalUpstream
 
 PRIVATE = 0o600
 TOOLS = ("pip", "uv")

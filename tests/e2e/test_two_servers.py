@@ -8,10 +8,10 @@ import pytest
 from e2e.team import PASSWORD
 from functional.http_driver import HttpDriver
 from functional.installer import Installer
+from stillroom_server.testing import LocalUpstream
 from support.databases import PostgresServer
 from support.distributions import make_wheel
 from support.servers import ServerProcess
-from support.upstream import LocalUpstream
 
 INDEX = "dev/index"
 

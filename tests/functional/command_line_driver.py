@@ -172,6 +172,13 @@ class CommandLineDriver:
     def unyank(self, index: str, project: str, version: str, *, filename: str = "") -> Outcome:
         return self._of_release("unyank", index, project, version, filename)
 
+    def status(self, index: str, project: str) -> Outcome:
+        return self._json("status", project, "--index", index)
+
+    def set_status(self, index: str, project: str, status: str, *, reason: str = "") -> Outcome:
+        words = ["--reason", reason] if reason else []
+        return self._run("status", project, status, "--index", index, *words)
+
     def remove(
         self, index: str, project: str, version: str | None = None, *, force: bool = False
     ) -> Outcome:

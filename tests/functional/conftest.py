@@ -15,8 +15,8 @@ import pytest
 from functional.installer import Installer
 from functional.site import MakeIndex, Site
 from functional.vocabulary import Person
+from stillroom_server.testing import LocalUpstream
 from support.servers import ServerProcess
-from support.upstream import LocalUpstream
 
 
 @pytest.fixture(scope="session", params=["sqlite", "postgres"])

@@ -9,6 +9,7 @@ from packaging.version import Version
 from functional.vocabulary import Outcome, ReleasedFile
 from support.distributions import Distribution
 
+SIMPLE = "application/vnd.pypi.simple.v1+json"
 TOKEN_SECONDS = 3600
 
 
@@ -142,6 +143,16 @@ class HttpDriver:
 
     def unyank(self, index: str, project: str, version: str, *, filename: str = "") -> Outcome:
         return self._set_yanked(f"/{index}/{project}/{version}", False, filename)
+
+    def status(self, index: str, project: str) -> Outcome:
+        answer = self._client.get(f"/{index}/simple/{project}/", params={"format": SIMPLE})
+        page = answer.json()
+        data = page.get("project-status", {"status": "active"})
+        return Outcome(answer.is_success, data, page.get("message", ""))
+
+    def set_status(self, index: str, project: str, status: str, *, reason: str = "") -> Outcome:
+        body = {"status": status, "reason": reason} if reason else {"status": status}
+        return self._send("PATCH", f"/{index}/{project}", json=body)
 
     def remove(
         self, index: str, project: str, version: str | None = None, *, force: bool = False

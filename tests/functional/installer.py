@@ -18,12 +18,14 @@ SIMPLE = "application/vnd.pypi.simple.v1+json"
 class Page:
     """What an installer gets for a project: the status, and the rows of files by their names.
 
-    `said` is the body as it came, for what a refusal says.
+    `said` is the body as it came, for what a refusal says; `status_said` is the project's status
+    if the page says one.
     """
 
     status: int
     files: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     said: str = ""
+    status_said: Mapping[str, str] | None = None
 
     @property
     def names(self) -> set[str]:
@@ -47,8 +49,9 @@ class Installer:
         answer = self._client.get(f"{self._url}/{index}/simple/{project}/", auth=login)
         if answer.status_code != 200:
             return Page(answer.status_code, said=answer.text)
-        files = {row["filename"]: row for row in answer.json()["files"]}
-        return Page(200, files, answer.text)
+        shown = answer.json()
+        files = {row["filename"]: row for row in shown["files"]}
+        return Page(200, files, answer.text, shown.get("project-status"))
 
     def download(
         self, index: str, project: str, filename: str, login: Login | None = None

@@ -9,8 +9,8 @@ from pathlib import Path
 from functional.command_line_driver import CommandLineDriver, as_a_process, in_this_process
 from functional.http_driver import HttpDriver
 from functional.vocabulary import Person
+from stillroom_server.testing import LocalUpstream
 from support.servers import ServerProcess
-from support.upstream import LocalUpstream
 
 MakeIndex = Callable[..., str]
 """`make_index(dev, bases="root/pypi")` makes an index of dev's; its full name."""

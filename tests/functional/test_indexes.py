@@ -3,8 +3,8 @@
 from functional.installer import Installer
 from functional.site import MakeIndex, Site
 from functional.vocabulary import Person
+from stillroom_server.testing import LocalUpstream
 from support.distributions import make_wheel
-from support.upstream import LocalUpstream
 
 
 def test_a_new_index_is_volatile_and_its_owners_to_upload_to(

@@ -5,8 +5,8 @@ import pytest
 from functional.installer import Installer
 from functional.site import MakeIndex, Site
 from functional.vocabulary import Person
+from stillroom_server.testing import LocalUpstream
 from support.distributions import Distribution, make_wheel
-from support.upstream import LocalUpstream
 
 OPEN = ":ANONYMOUS:"
 

@@ -5,8 +5,8 @@ import pytest
 from functional.installer import Installer
 from functional.site import MakeIndex, Site, password_of
 from functional.vocabulary import Login, Person
+from stillroom_server.testing import LocalUpstream
 from support.distributions import make_wheel
-from support.upstream import LocalUpstream
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ import pytest
 from functional.installer import Installer
 from functional.site import MakeIndex, Site
 from functional.vocabulary import Person
+from stillroom_server.testing import LocalUpstream
 from support.distributions import make_sdist, make_wheel
-from support.upstream import LocalUpstream
 
 OPEN = ":ANONYMOUS:"
 WHEEL, SDIST, NEXT = make_wheel(), make_sdist(), make_wheel(version="2.0")
@@ -66,6 +66,51 @@ def test_only_what_is_there_is_yanked_by_who_may(dev: Person, other: Person, sta
     assert not dev.yank(stage, "example", "1.0", filename="example-1.0.zip").done
     assert not other.yank(stage, "example", "1.0").done
     assert all(file.yanked is False for file in dev.files(stage, "example").data)
+
+
+# Status
+
+
+def test_an_archived_project_takes_no_more_files_and_says_why(
+    dev: Person, stage: str, installer: Installer
+) -> None:
+    assert dev.status(stage, "example").data == {"status": "active"}
+    assert dev.set_status(stage, "example", "archived", reason="moved to other").done
+    said = {"status": "archived", "reason": "moved to other"}
+    assert dev.status(stage, "example").data == said
+    assert installer.page(stage, "example").status_said == said
+    refused = dev.upload(stage, make_wheel(version="3.0"))
+    assert not refused.done
+    assert "example is archived" in refused.message
+    assert "moved to other" in refused.message
+    assert installer.download(stage, "example", WHEEL.filename) == WHEEL.content
+
+
+def test_a_quarantined_project_is_taken_back(
+    dev: Person, stage: str, installer: Installer
+) -> None:
+    assert dev.set_status(stage, "example", "quarantined").done
+    page = installer.page(stage, "example")
+    assert (page.status, page.names) == (200, set())
+    assert not dev.upload(stage, make_wheel(version="3.0")).done
+    assert dev.set_status(stage, "example", "active").done
+    assert dev.upload(stage, make_wheel(version="3.0")).done
+    assert len(installer.page(stage, "example").names) == 4
+
+
+def test_only_what_is_there_gets_a_status_by_who_may(
+    dev: Person, other: Person, stage: str, installer: Installer
+) -> None:
+    for outcome in (
+        dev.set_status(stage, "no-such-project", "archived"),
+        dev.status(stage, "no-such-project"),
+    ):
+        assert not outcome.done
+        assert "There is no project no-such-project" in outcome.message
+    refused = other.set_status(stage, "example", "quarantined")
+    assert not refused.done
+    assert other.name in refused.message
+    assert len(installer.page(stage, "example").names) == 3
 
 
 # Remove

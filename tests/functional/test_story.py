@@ -5,8 +5,8 @@ import pytest
 from functional.installer import Installer
 from functional.site import Site, password_of
 from functional.vocabulary import Person
+from stillroom_server.testing import LocalUpstream
 from support.distributions import make_sdist, make_wheel
-from support.upstream import LocalUpstream
 
 
 @pytest.mark.parametrize("driver", ["http", "command-line", "process"], indirect=True)

@@ -112,6 +112,14 @@ class Person(Protocol):
 
     def unyank(self, index: str, project: str, version: str, *, filename: str = "") -> Outcome: ...
 
+    def status(self, index: str, project: str) -> Outcome:
+        """The `status` of a project, and the `reason` if there is one."""
+        ...
+
+    def set_status(
+        self, index: str, project: str, status: str, *, reason: str = ""
+    ) -> Outcome: ...
+
     def remove(
         self, index: str, project: str, version: str | None = None, *, force: bool = False
     ) -> Outcome: ...

@@ -12,6 +12,8 @@ import pytest
 
 from stillroom_server.app.assembly import utc_now
 from stillroom_server.archives.inspector import ArchiveInspector
+from stillroom_server.domain.upstream import Validators
+from stillroom_server.services.name_lists import BATCH
 from stillroom_server.services.sweep import Sweep
 from stillroom_server.storage.database import SqlDatabase, unit_is_open
 from stillroom_server.storage.disk import DiskBlobStore
@@ -35,6 +37,7 @@ def watch() -> Watch:
 def upstream() -> FakeUpstream:
     """An upstream with two projects, one of them with metadata beside its file."""
     upstream = FakeUpstream()
+    upstream.names = [f"name-{number}" for number in range(3 * BATCH)]
     for wheel in (PUBLIC, PUSHED):
         _offer(upstream, wheel)
     return upstream
@@ -88,6 +91,8 @@ def _read_everything(client: httpx.Client) -> None:
     """Every kind of page, view and file."""
     for path in ("/", "/dev", "/dev/top", "/dev/+tokens", "/dev/top/demo", "/dev/top/demo/1.0"):
         _done(client.get(path))
+    found = _done(client.get("/dev/top/+projects?prefix=Name_2"))
+    assert found.json()["result"][:2] == ["name-2", "name-20"]
     for accept in (HTML, JSON):
         for path in ("/dev/top/simple/", "/dev/top/simple/demo/", "/dev/top/simple/public/"):
             _done(client.get(path, headers={"Accept": accept}))
@@ -104,7 +109,11 @@ def _read_everything(client: httpx.Client) -> None:
 
 @pytest.fixture
 def dev(site: Site) -> httpx.Client:
-    """A user with two stages, the second of which inherits from the first and from the mirror."""
+    """A user with two stages, the second of which inherits from the first and from the mirror.
+
+    The mirror lists what its upstream has.
+    """
+    _done(site.root.patch("/root/pypi", json={"mirror_no_project_list": False}))
     dev = site.new_user("dev")
     new_index(dev, "dev/base", bases=["root/pypi"])
     new_index(dev, "dev/top", bases=["dev/base"])
@@ -137,6 +146,7 @@ def test_slow_work_is_never_done_inside_a_unit(site: Site, dev, watch: Watch):
     assert watch.inside == []
     assert watch.seen >= {
         "upstream.project_page",
+        "upstream.project_names.names: next",
         "upstream.fetch",
         "upstream.fetch.chunks: next",
         "inspector.inspect",
@@ -152,11 +162,13 @@ def test_slow_work_is_never_done_inside_a_unit(site: Site, dev, watch: Watch):
 
 def test_the_watch_would_see_it(site: Site, watch: Watch, upstream: FakeUpstream, blob_store):
     with site.database.reading():
-        watch.over("upstream", upstream).project_names("")
+        with watch.over("upstream", upstream).project_names("", Validators()) as answer:
+            list(answer.names)
         with watch.over("store", blob_store).receive() as writer:
             writer.write(b"")
         hashlib.sha256(b"")
     assert "upstream.project_names" in watch.inside
+    assert "upstream.project_names.names: next" in watch.inside
     assert "store.receive.write" in watch.inside
     assert "hashlib.sha256" in watch.inside
 

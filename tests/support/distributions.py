@@ -11,31 +11,11 @@ import stat
 import tarfile
 import zipfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from gzip import GzipFile
-from pathlib import Path
 
 from packaging.utils import canonicalize_name
 
-
-@dataclass(frozen=True)
-class Distribution:
-    """A wheel or sdist in memory. `metadata` are the bytes of its METADATA or PKG-INFO."""
-
-    filename: str
-    content: bytes
-    metadata: bytes
-
-    @property
-    def sha256(self) -> str:
-        """The digest of the file, in hex."""
-        return hashlib.sha256(self.content).hexdigest()
-
-    def write_to(self, folder: Path) -> Path:
-        """Write the file into a folder; where it is."""
-        path = folder / self.filename
-        path.write_bytes(self.content)
-        return path
+from stillroom_server.testing import Distribution
 
 
 def make_wheel(

@@ -3,10 +3,12 @@
 import hashlib
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 from stillroom_server.domain.indexes import Index
 from stillroom_server.domain.names import ProjectName
-from stillroom_server.services.downloads import Download, Wanted
+from stillroom_server.services.downloads import Download
+from stillroom_server.services.transfers import Place, Wanted
 
 from .fake_upstream import PATIENCE
 from .use_cases import UseCases
@@ -27,9 +29,12 @@ def digests_of(content: bytes = CONTENT) -> Hashes:
     return (("sha256", hashlib.sha256(content).hexdigest()),)
 
 
-def wanted_from(mirror: Index, hashes: Hashes = (), size: int | None = None) -> Wanted:
+def wanted_from(
+    mirror: Index, hashes: Hashes = (), size: int | None = None, **more: Any
+) -> Wanted:
     """The file as a mirror wants it, with what its page lists."""
-    return Wanted(mirror, DEMO, FILE.filename, FILE.url, hashes, size)
+    place = Place(mirror.upstream_urls[0], FILE.url)
+    return Wanted(mirror, DEMO, FILE.filename, place, hashes, size, **more)
 
 
 def read_all(download: Download, stop: int = SIZE, start: int = 0) -> bytes:
@@ -46,9 +51,9 @@ def take(chunks: Iterator[bytes], size: int) -> bytes:
 
 
 def wait_for_the_end() -> None:
-    """Wait until no thread fetches the file any more."""
+    """Wait until no thread fetches a file, or what lies beside one, any more."""
     for thread in threading.enumerate():
-        if thread.name == f"fetch {FILE.filename}":
+        if thread.name.startswith("fetch "):
             thread.join(PATIENCE)
             assert not thread.is_alive()
 

@@ -43,3 +43,9 @@ class FakeInspector:
             return Inspected(parse_metadata(file.read().removeprefix(MARK)))
         except ExceptionGroup as group:
             raise InvalidRequest.one("content", str(group.exceptions[0])) from None
+
+    def wheel_metadata(self, file: BinaryIO) -> bytes:
+        content = file.read()
+        if not content.startswith(MARK):
+            raise InvalidRequest.one("content", "there is no METADATA")
+        return content.removeprefix(MARK)

@@ -15,7 +15,9 @@ from stillroom_server.domain.indexes import Index
 from stillroom_server.domain.metadata import MetadataValue
 from stillroom_server.domain.names import IndexName, ProjectName, UserName
 from stillroom_server.domain.options import Options
-from stillroom_server.domain.upstream import CachedPage, KeptFile, Validators
+from stillroom_server.domain.status import ProjectStatus
+from stillroom_server.domain.upstream import CachedPage, KeptFile, NameList, Validators
+from stillroom_server.services.ports import Clock, FileKey
 
 _ids = itertools.count(1)
 
@@ -35,7 +37,7 @@ class Tables:
     blobs: dict[str, Blob] = field(default_factory=dict)
     pages: dict[tuple[int, ProjectName], CachedPage] = field(default_factory=dict)
     kept: dict[tuple[int, ProjectName, str], KeptFile] = field(default_factory=dict)
-    names: dict[int, tuple[list[ProjectName], datetime]] = field(default_factory=dict)
+    lists: dict[int, "FakeList"] = field(default_factory=dict)
     journal: list[JournalEntry] = field(default_factory=list)
     cursors: dict[str, int] = field(default_factory=dict)
 
@@ -156,7 +158,7 @@ class FakeIndexes(Repository):
         tables.deleted = {(owner, key) for owner, key in tables.deleted if owner != index.name}
         tables.pages = {k: page for k, page in tables.pages.items() if k[0] != index.id}
         tables.kept = {k: file for k, file in tables.kept.items() if k[0] != index.id}
-        tables.names.pop(index.id, None)
+        tables.lists = {k: one for k, one in tables.lists.items() if one.index_id != index.id}
 
     def heirs(self, name: IndexName) -> list[IndexName]:
         return [index.name for index in self.all() if name in index.bases]
@@ -186,12 +188,18 @@ class FakeProjects(Repository):
         tables.projects[project.id] = project
         return project
 
-    def names(self, indexes: Sequence[Index]) -> list[ProjectName]:
+    def names(self, indexes: Sequence[Index], prefix: str = "") -> list[ProjectName]:
         owners = {index.name for index in indexes}
-        return sorted({p.name for p in self._tables.projects.values() if p.index in owners})
+        names = {p.name for p in self._tables.projects.values() if p.index in owners}
+        return sorted(name for name in names if name.startswith(prefix))
 
     def holders(self, indexes: Sequence[Index], name: ProjectName) -> set[int]:
         return {index.id for index in indexes if self.get(index, name)}
+
+    def set_status(self, project: Project, status: ProjectStatus) -> None:
+        projects = self._to_write.projects
+        if project.id in projects:
+            projects[project.id] = replace(projects[project.id], status=status)
 
     def delete(self, project: Project) -> None:
         _delete_project(self._to_write, project)
@@ -306,17 +314,15 @@ class FakeMirrorPages(Repository):
             if key[0] == index.id:
                 long_ago = datetime.fromtimestamp(0, UTC)
                 tables.pages[key] = replace(page, checked=long_ago, validators=Validators())
-        tables.names.pop(index.id, None)
 
     def touch(self, index: Index, project: ProjectName, checked: datetime) -> None:
         page = self._to_write.pages[index.id, project]
         self._to_write.pages[index.id, project] = replace(page, checked=checked)
 
-    def names(self, indexes: Sequence[Index]) -> list[ProjectName]:
+    def names(self, indexes: Sequence[Index], prefix: str = "") -> list[ProjectName]:
         ids = {index.id for index in indexes}
-        return sorted(
-            {n for (i, n), page in self._tables.pages.items() if i in ids and page.exists}
-        )
+        names = {n for (i, n), page in self._tables.pages.items() if i in ids and page.exists}
+        return sorted(name for name in names if name.startswith(prefix))
 
     def delete(self, index: Index, project: ProjectName) -> bool:
         tables = self._to_write
@@ -336,11 +342,103 @@ class FakeMirrorPages(Repository):
     def forget_kept(self, index: Index, project: ProjectName, filename: str) -> bool:
         return self._to_write.kept.pop((index.id, project, filename), None) is not None
 
-    def get_names(self, index: Index) -> tuple[list[ProjectName], datetime] | None:
-        return self._tables.names.get(index.id)
+    def note_uses(self, uses: Mapping[FileKey, datetime]) -> None:
+        kept = self._to_write.kept
+        for key, used in uses.items():
+            place = (key.index_id, key.project, key.filename)
+            if place in kept and kept[place].used < used:
+                kept[place] = replace(kept[place], used=used)
 
-    def put_names(self, index: Index, names: Sequence[ProjectName], fetched: datetime) -> None:
-        self._to_write.names[index.id] = (list(names), fetched)
+    def kept_bytes(self, index: Index) -> int:
+        return sum(file.size for key, file in self._tables.kept.items() if key[0] == index.id)
+
+    def least_used(self, index: Index, limit: int) -> list[tuple[ProjectName, KeptFile]]:
+        own = [(key[1], file) for key, file in self._tables.kept.items() if key[0] == index.id]
+        return sorted(own, key=lambda pair: (pair[1].used, pair[0], pair[1].filename))[:limit]
+
+
+@dataclass(frozen=True)
+class FakeList:
+    """A list of names that holds, or grows or holds no more since `changed`."""
+
+    index_id: int
+    changed: datetime
+    names: frozenset[ProjectName] = frozenset()
+    holds: NameList | None = None
+
+
+class FakeMirrorNames(Repository):
+    def __init__(self, tables: Tables, clock: Clock, *, writable: bool) -> None:
+        super().__init__(tables, writable=writable)
+        self._clock = clock
+
+    def current(self, index: Index) -> NameList | None:
+        lists = self._tables.lists.values()
+        return next((one.holds for one in lists if one.holds and one.index_id == index.id), None)
+
+    def begin(self, index: Index, now: datetime) -> int:
+        tables = self._to_write
+        if index.id not in tables.indexes:
+            raise Conflict(f"index: {index.name} does not exist")
+        list_id = next(_ids)
+        tables.lists[list_id] = FakeList(index.id, now)
+        return list_id
+
+    def add(self, list_id: int, names: Sequence[ProjectName]) -> None:
+        lists = self._to_write.lists
+        if list_id not in lists:
+            raise Conflict("the list was dropped")
+        lists[list_id] = replace(lists[list_id], names=lists[list_id].names.union(names))
+
+    def count(self, list_id: int) -> int:
+        return len(self._names(list_id))
+
+    def complete(self, index: Index, names: NameList) -> None:
+        lists = self._to_write.lists
+        if names.id not in lists:
+            raise Conflict("the list was dropped")
+        self.expire(index)
+        lists[names.id] = replace(lists[names.id], holds=names)
+
+    def touch(self, names: NameList, checked: datetime) -> None:
+        lists = self._to_write.lists
+        known = lists[names.id].holds
+        if known is not None:
+            lists[names.id] = replace(lists[names.id], holds=replace(known, fetched=checked))
+
+    def expire(self, index: Index) -> None:
+        lists = self._to_write.lists
+        for list_id, one in list(lists.items()):
+            if one.index_id == index.id and one.holds:
+                lists[list_id] = replace(one, changed=self._clock(), holds=None)
+
+    def after(self, list_id: int, name: str, limit: int) -> list[ProjectName]:
+        return sorted(other for other in self._names(list_id) if other > name)[:limit]
+
+    def with_prefix(self, list_id: int, prefix: str, limit: int) -> list[ProjectName]:
+        return sorted(n for n in self._names(list_id) if n.startswith(prefix))[:limit]
+
+    def discard(self, list_id: int, limit: int) -> int:
+        return self._delete(lambda key, _one: key == list_id, limit)
+
+    def drop(self, before: datetime, limit: int) -> int:
+        return self._delete(lambda _key, one: one.changed < before, limit)
+
+    def _delete(self, matches: Callable[[int, FakeList], bool], limit: int) -> int:
+        lists = self._to_write.lists
+        deleted = 0
+        for list_id, one in list(lists.items()):
+            if one.holds is None and matches(list_id, one):
+                gone = sorted(one.names)[: limit - deleted]
+                deleted += len(gone)
+                lists[list_id] = replace(one, names=one.names.difference(gone))
+                if not lists[list_id].names:
+                    del lists[list_id]
+        return deleted
+
+    def _names(self, list_id: int) -> frozenset[ProjectName]:
+        known = self._tables.lists.get(list_id)
+        return known.names if known else frozenset()
 
 
 class FakeJournal(Repository):

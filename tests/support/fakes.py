@@ -16,6 +16,7 @@ from support.fake_repositories import (
     FakeFiles,
     FakeIndexes,
     FakeJournal,
+    FakeMirrorNames,
     FakeMirrorPages,
     FakeProjects,
     FakeTokens,
@@ -29,7 +30,7 @@ def utc_now() -> datetime:
 
 
 class FakeUnit:
-    def __init__(self, tables: Tables, *, writable: bool) -> None:
+    def __init__(self, tables: Tables, clock: Callable[[], datetime], *, writable: bool) -> None:
         self.users = FakeUsers(tables, writable=writable)
         self.tokens = FakeTokens(tables, writable=writable)
         self.indexes = FakeIndexes(tables, writable=writable)
@@ -37,6 +38,7 @@ class FakeUnit:
         self.files = FakeFiles(tables, writable=writable)
         self.blobs = FakeBlobs(tables, writable=writable)
         self.mirror_pages = FakeMirrorPages(tables, writable=writable)
+        self.mirror_names = FakeMirrorNames(tables, clock, writable=writable)
         self.journal = FakeJournal(tables, writable=writable)
 
 
@@ -51,13 +53,13 @@ class FakeDatabase:
     @contextmanager
     def reading(self) -> Iterator[FakeUnit]:
         with one_unit("reading"):
-            yield FakeUnit(self._committed, writable=False)
+            yield FakeUnit(self._committed, self._clock, writable=False)
 
     @contextmanager
     def writing(self) -> Iterator[FakeUnit]:
         with one_unit("writing"), self._writer_turn:
             tables = self._committed.snapshot()
-            unit = FakeUnit(tables, writable=True)
+            unit = FakeUnit(tables, self._clock, writable=True)
             yield unit
             unit.journal.take_serial(self._clock())
             self._committed = tables

@@ -112,7 +112,18 @@ GUARDED_ROWS = (
     # owner/target takes uploads from the owner, root and the reader; tokens do not reach it.
     Row("index", "POST", "/owner/private", {OWNER, ROOT, READER}, 200, PUSH, "application/json"),
     Row("index", "PUSH", "/owner/private", {OWNER, ROOT, READER}, 200, PUSH, "application/json"),
+    Row("search", "GET", "/owner/private/+projects", READERS),
+    Row("legacy_project", "GET", "/owner/private/pypi/example/json", READERS),
+    Row("legacy_release", "GET", "/owner/private/pypi/example/1.0/json", READERS),
     Row("project", "GET", "/owner/private/example", READERS),
+    Row(
+        "project",
+        "PATCH",
+        "/owner/private/example",
+        MANAGERS,
+        200,
+        {"json": {"status": "archived"}},
+    ),
     Row("project", "DELETE", "/owner/private/example", REMOVERS),
     Row("release", "GET", "/owner/private/example/1.0", READERS),
     Row(

@@ -15,8 +15,10 @@ import httpx
 
 from stillroom_server.app.assembly import Adapters, Server, assemble, utc_now
 from stillroom_server.app.settings import Settings
+from stillroom_server.app.upstream_credentials import upstream_credentials
 from stillroom_server.archives.bounds import ArchiveLimits
 from stillroom_server.archives.inspector import ArchiveInspector
+from stillroom_server.domain.addresses import PrivateUpstreams
 from stillroom_server.plugin.manager import Plugins
 from stillroom_server.services.ports import BlobStore, PasswordHasher, Upstream
 from stillroom_server.services.setup import is_set_up, set_up
@@ -26,6 +28,8 @@ from stillroom_server.upstream.client import HttpUpstream, Limits
 ROOT_PASSWORD = "root-password"
 BIN = Path(sys.executable).parent
 START_SECONDS = 30.0
+LOOPBACK = ("127.0.0.1", "localhost")
+"""Where the upstreams of tests are, for the setting `private_upstreams`."""
 
 # What could make a tool look elsewhere than at our loopback servers.
 FOREIGN = ("PIP_", "UV_", "TWINE_", "STILLROOM_", "DEVPI_", "VIRTUAL_ENV", "PYTHONPATH")
@@ -79,6 +83,7 @@ class ServerProcess:
     def start(self) -> None:
         """Start, and wait until it answers."""
         environment = clean_environment(self.data.parent)
+        environment["STILLROOM_PRIVATE_UPSTREAMS"] = ",".join(LOOPBACK)
         environment |= {f"STILLROOM_{key.upper()}": value for key, value in self._settings.items()}
         environment |= self.environment
         with self.log.open("ab") as log:
@@ -96,6 +101,7 @@ class ServerProcess:
                 if httpx.get(f"{self.url}/+live").status_code == 200:
                     return
             time.sleep(0.05)
+        self.stop(signal.SIGKILL)
         raise AssertionError(f"the server does not answer:\n{self.log.read_text()}")
 
     def stop(self, number: int = signal.SIGTERM) -> int:
@@ -181,17 +187,23 @@ def local_server(
 
     On a database that is set up already it is another process, as far as the rest can see.
     """
+    configured = Settings(**{"private_upstreams": LOOPBACK, **settings})  # type: ignore[arg-type]
     plugins = Plugins(extra_plugins) if extra_plugins else _installed_plugins()
     parts = Adapters(
         database=database,
         store=store,
         upstream=upstream
-        or HttpUpstream(user_agent="stillroom/test", limits=Limits(connect=1, read=1, page=2)),
+        or HttpUpstream(
+            user_agent="stillroom/test",
+            limits=Limits(connect=1, read=1, page=2),
+            credentials=upstream_credentials(configured),
+            private=PrivateUpstreams.parse(configured.private_upstreams),
+        ),
         inspector=ArchiveInspector(ArchiveLimits()),
         hasher=hasher or QuickHasher(),
         plugins=plugins,
     )
-    server = assemble(Settings(**settings), parts)  # type: ignore[arg-type]
+    server = assemble(configured, parts)
     if not is_set_up(database):
         set_up(
             database,

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from stillroom_server.domain.addresses import PrivateUpstreams
 from stillroom_server.domain.distributions import parse_filename
 from stillroom_server.domain.identity import Credentials, Identity
 from stillroom_server.domain.indexes import Index
@@ -13,20 +14,27 @@ from stillroom_server.domain.upstream import UpstreamFile
 from stillroom_server.plugin.manager import Plugins
 from stillroom_server.services.access import Access
 from stillroom_server.services.accounts import AccountChecks, Authenticator, PasswordMemory
+from stillroom_server.services.breakers import Breakers
 from stillroom_server.services.catalog import Catalog
+from stillroom_server.services.companions import Companions
 from stillroom_server.services.downloads import Downloads
-from stillroom_server.services.files import FileService
+from stillroom_server.services.eviction import Eviction
+from stillroom_server.services.files import Address, Content, FileService
 from stillroom_server.services.indexes import IndexService
 from stillroom_server.services.linking import Outcome
 from stillroom_server.services.mirrors import Mirrors
 from stillroom_server.services.pages import Pages
 from stillroom_server.services.ports import Unit
+from stillroom_server.services.prefetch import Prefetch
+from stillroom_server.services.project_lists import ProjectLists
 from stillroom_server.services.releases import Releases
 from stillroom_server.services.setup import set_up
+from stillroom_server.services.statuses import Statuses
 from stillroom_server.services.sweep import Sweep
 from stillroom_server.services.tokens import IssuedToken, TokenService
 from stillroom_server.services.uploads import Uploads
 from stillroom_server.services.users import UserService
+from stillroom_server.services.uses import Uses
 
 from .clock import SetClock
 from .distributions import Distribution
@@ -71,10 +79,22 @@ class UseCases:
         accounts = AccountChecks(database, PasswordMemory(self.hasher), clock)
         self.authenticator = Authenticator(plugins, accounts)
         self.access = Access(database, open_signup=open_signup)
-        self.mirrors = Mirrors(database, self.upstream, clock)
+        self.breakers = Breakers()
+        self.mirrors = Mirrors(database, self.upstream, clock, self.breakers)
+        self.lists = ProjectLists(database, self.upstream, clock, self.breakers)
         self.pages = Pages(database, self.mirrors)
-        self.downloads = Downloads(database, store, self.upstream, clock)
-        self.files = FileService(database, store, self.mirrors, self.downloads)
+        self.downloads = Downloads(
+            database, store, self.upstream, clock, max_size=10_000_000, sleep=lambda _seconds: None
+        )
+        self.companions = Companions(
+            database, store, self.upstream, self.inspector, self.mirrors, clock
+        )
+        self.uses = Uses(database, clock)
+        self.files = FileService(
+            database, store, self.mirrors, self.downloads, self.companions, self.uses, clock
+        )
+        self.eviction = Eviction(database, store, self.mirrors, self.uses)
+        self.prefetch = Prefetch(self.mirrors, self.files)
         self.catalog = Catalog(database, self.pages)
         self.indexes = IndexService(
             database,
@@ -83,10 +103,12 @@ class UseCases:
             clock,
             default_acl_read=(":AUTHENTICATED:",),
             user_mirrors=False,
+            private_upstreams=PrivateUpstreams.parse(["127.0.0.1", "localhost"]),
         )
         self.releases = Releases(
             database, store, self.inspector, self.access, self.mirrors, self.files, clock
         )
+        self.statuses = Statuses(database)
         self.tokens = TokenService(database, self.authenticator, clock, login_seconds=3600)
         self.uploads = Uploads(database, store, self.inspector, clock, max_size=100_000)
         self.users = UserService(database, self.hasher, clock, password_length=8)
@@ -127,9 +149,9 @@ class UseCases:
     def content(self, index: str, archive: Distribution, *, suffix: str = "") -> bytes:
         """The bytes behind the URL of a file."""
         project = parse_filename(archive.filename).project
-        content = self.files.content(
-            self.lineage(index), project, archive.sha256, archive.filename + suffix
-        )
+        address = Address.of(project, archive.sha256, archive.filename + suffix)
+        content = self.files.content(self.lineage(index), address)
+        assert isinstance(content, Content)
         blob = content.open()
         if blob is None:
             return b"".join(content.follow(0, content.size))

@@ -25,8 +25,13 @@ def a_stage(name: str = "dev/base", *bases: str, **options: Any) -> Index:
 
 
 def a_mirror(name: str = "root/mirror", **options: Any) -> Index:
-    """A mirror."""
-    given = {"mirror_url": "http://127.0.0.1:9/simple/", "mirror_cache_expiry": 600, **options}
+    """A mirror that everyone may read unless another access list is given."""
+    given = {
+        "mirror_url": "http://127.0.0.1:9/simple/",
+        "mirror_cache_expiry": 600,
+        "acl_read": (":ANONYMOUS:",),
+        **options,
+    }
     return Index(next(_ids), IndexName.parse(name), "mirror", given, NOW, has_upstream=True)
 
 

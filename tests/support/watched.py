@@ -28,11 +28,12 @@ class Watch:
 
         def watched(*args: Any, **kwargs: Any) -> Any:
             self.note(name)
-            return self._result(name, function(*args, **kwargs))
+            return self.result(name, function(*args, **kwargs))
 
         return watched
 
-    def _result(self, name: str, result: Any) -> Any:
+    def result(self, name: str, result: Any) -> Any:
+        """What a call or an attribute gave: watched if it does its work only when it is used."""
         if isinstance(result, AbstractContextManager) and not hasattr(result, "read"):
             return _WatchedBlock(self, name, result)
         if isinstance(result, Iterator) and not hasattr(result, "read"):
@@ -53,7 +54,10 @@ class _Watched:
 
     def __getattr__(self, name: str) -> Any:
         value = getattr(self._target, name)
-        return self._watch.calling(f"{self._name}.{name}", value) if callable(value) else value
+        full = f"{self._name}.{name}"
+        if callable(value):
+            return self._watch.calling(full, value)
+        return self._watch.result(full, value)
 
 
 class _WatchedBlock(AbstractContextManager[Any]):

@@ -10,10 +10,10 @@ import pytest
 
 from stillroom_server.storage.database import SqlDatabase
 from stillroom_server.storage.disk import DiskBlobStore
+from stillroom_server.testing import LocalUpstream
 from support.databases import SqliteTemplate
 from support.permission_world import World, clients_of, populate
 from support.site import Site, new_index, new_site
-from support.upstream import LocalUpstream
 
 
 @pytest.fixture

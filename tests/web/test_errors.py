@@ -29,6 +29,8 @@ EXPECTED = {
     "Gone": 410,
     "TooLarge": 413,
     "UpstreamFailed": 502,
+    "UpstreamFileUnusable": 502,
+    "UpstreamLeftAlone": 502,
     "UpstreamTimeout": 504,
     "Overloaded": 503,
     "StorageBusy": 503,
@@ -89,6 +91,62 @@ def test_an_error_is_told_in_json_with_code_and_message(
     assert body["code"] == f"{status} field: the rule; what to do."
     assert body["title"] == TITLES[status]
     assert answer.headers["Cache-Control"] == "no-store"
+
+
+PROBLEM = "application/problem+json"
+INSTALLERS = {
+    "pip": f"{JSON}, {HTML}; q=0.1, text/html; q=0.01",
+    "uv": f"{JSON}, {HTML};q=0.2, text/html;q=0.01",
+    "poetry": f"{JSON}, */*;q=0.1",
+    "who wants a problem": PROBLEM,
+    "who wants rather a problem": f"{API};q=0.5, {PROBLEM}",
+}
+
+
+@pytest.mark.parametrize("client", INSTALLERS)
+@pytest.mark.parametrize("name", EXPECTED)
+def test_an_error_is_told_as_a_problem_and_in_the_reason_phrase(
+    shared_site: Site, failing: list[BaseException], name: str, client: str
+) -> None:
+    failing.append(an_error(name))
+    answer = ask(shared_site, INSTALLERS[client])
+    status = EXPECTED[name]
+    # uv reads exactly this type, pip shows the reason phrase.
+    assert answer.headers["Content-Type"] == PROBLEM
+    assert answer.reason_phrase == "field: the rule; what to do."
+    faults = {"faults": [{"field": "field", "rule": "the rule; what to do."}]}
+    assert answer.json() == {
+        "type": "about:blank",
+        "title": TITLES[status],
+        "status": status,
+        "detail": "field: the rule; what to do.",
+        **(faults if name == "InvalidRequest" else {}),
+    }
+    assert answer.status_code == status
+
+
+@pytest.mark.parametrize(
+    ("accept", "media_type"),
+    [
+        (f"{API}, {PROBLEM}", API),
+        (f"{PROBLEM}, {API}", API),
+        (f"{JSON}, {API}", API),
+        (f"{API};q=0, text/plain", "text/plain; charset=utf-8"),
+        (f"{PROBLEM};q=0, */*", "text/plain; charset=utf-8"),
+        (API.upper(), API),
+        (f"{API};q=x", API),
+        (f"{API}, " + "x" * 10_000, "text/plain; charset=utf-8"),
+        ("", "text/plain; charset=utf-8"),
+        (HTML, "text/plain; charset=utf-8"),
+    ],
+)
+def test_an_error_is_told_in_the_form_that_is_liked_best(
+    shared_site: Site, failing: list[BaseException], accept: str, media_type: str
+) -> None:
+    failing.append(NotFound("it is not there"))
+    answer = ask(shared_site, accept)
+    assert answer.headers["Content-Type"] == media_type
+    assert answer.headers["Vary"] == "Accept"
 
 
 @pytest.mark.parametrize("name", EXPECTED)

@@ -28,6 +28,7 @@ def test_a_new_stage_says_all_its_options(dev: httpx.Client) -> None:
             "acl_read": [":AUTHENTICATED:"],
             "acl_upload": ["dev"],
             "mirror_whitelist": [],
+            "shadow_mirrors": True,
             "reserved": [],
         },
     }
@@ -39,6 +40,7 @@ def test_options_may_be_strings_as_devpis_client_sends_them(dev: httpx.Client) -
         "volatile": "False",
         "acl_upload": "dev,:group,:authenticated:",
         "mirror_whitelist": "Some_Project,*",
+        "shadow_mirrors": "no",
         "reserved": "Acme-*",
     }
     answer = dev.put("/dev/new", json=as_strings)
@@ -49,6 +51,7 @@ def test_options_may_be_strings_as_devpis_client_sends_them(dev: httpx.Client) -
         "acl_read": None,
         "acl_upload": ["dev", ":group", ":AUTHENTICATED:"],
         "mirror_whitelist": ["some-project", "*"],
+        "shadow_mirrors": False,
         "reserved": ["acme-*"],
     }
 

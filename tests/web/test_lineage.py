@@ -5,9 +5,9 @@ from collections.abc import Callable
 import httpx
 import pytest
 
+from stillroom_server.testing import LocalUpstream
 from support.distributions import make_sdist, make_wheel
 from support.site import JSON, Site, file_url, filenames, new_index, page, upload
-from support.upstream import LocalUpstream
 
 PRIVATE = make_wheel("example", "1.0")
 PUBLIC = make_wheel("example", "9.0")

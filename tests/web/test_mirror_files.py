@@ -1,6 +1,7 @@
 """Files of mirrors: fetched once, checked before their last byte leaves, kept."""
 
 import hashlib
+import re
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -9,9 +10,10 @@ from contextlib import suppress
 import pytest
 
 from stillroom_server.domain.errors import StillroomError
+from stillroom_server.services import downloads
+from stillroom_server.testing import LocalUpstream
 from support.distributions import Distribution, make_sdist, make_wheel
 from support.site import Site, file_url, new_index, page
-from support.upstream import LocalUpstream
 
 NOISE = hashlib.shake_128(b"stillroom").digest(400_000)
 WHEEL = make_wheel("example", "1.0")
@@ -36,8 +38,29 @@ def url(distribution: Distribution, digest: str | None = None) -> str:
 
 
 def fetched(upstream: LocalUpstream) -> list[str]:
-    """What was asked of the upstream beside pages."""
-    return [path for path in upstream.paths if path.startswith("/files/")]
+    """The files that were fetched from the upstream, without what lies beside them.
+
+    A page whose wheels come without metadata makes us try whether they can be read in parts, by
+    a request for one byte: that is no fetch.
+    """
+    return [
+        request.path
+        for request in upstream.requests
+        if request.path.startswith("/files/")
+        and not request.path.endswith((".metadata", ".provenance"))
+        and request.headers.get("range") != "bytes=0-0"
+    ]
+
+
+def beside(upstream: LocalUpstream, suffix: str) -> int:
+    """How often the upstream was asked for what lies beside a file."""
+    return sum(path.endswith(suffix) for path in upstream.paths)
+
+
+@pytest.fixture
+def no_cooldown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What came wrong is asked for again at once."""
+    monkeypatch.setattr(downloads, "COOLDOWN_SECONDS", 0.0)
 
 
 def finish_downloads() -> None:
@@ -138,15 +161,27 @@ def test_head_asks_nothing_of_the_upstream(site: Site, upstream: LocalUpstream) 
     assert fetched(upstream) == []
 
 
-def test_head_says_the_true_length_where_the_upstream_lists_none(
+def test_head_says_the_true_length_where_the_upstream_lists_none_and_fetches_nothing(
     make_site: Callable[..., Site],
 ) -> None:
     with LocalUpstream(forms=["html"]) as upstream:
         upstream.add(LARGE)
         site = make_site(upstream_url=upstream.url)
+        before = site.stored()
         answer = site.anonymous.head(url(LARGE))
         assert answer.headers["Content-Length"] == str(len(LARGE.content))
-        finish_downloads()
+        assert site.stored().blobs == before.blobs
+
+
+def test_head_leaves_out_a_length_that_nobody_says(
+    make_site: Callable[..., Site], upstream: LocalUpstream
+) -> None:
+    upstream.add(WHEEL, row={"size": None})
+    upstream.fault("/files/*", headers={"Transfer-Encoding": "chunked"}, body=iter([b"x"]))
+    site = make_site(upstream_url=upstream.url)
+    answer = site.anonymous.head(url(WHEEL))
+    assert answer.status_code == 200
+    assert "Content-Length" not in answer.headers
 
 
 @pytest.mark.parametrize(
@@ -175,9 +210,10 @@ def test_metadata_is_passed_on_and_kept(site: Site, upstream: LocalUpstream) -> 
         assert answer.content == WHEEL.metadata
         digest = hashlib.sha256(answer.content).hexdigest()
         assert listed["core-metadata"] == {"sha256": digest}
-        finish_downloads()
+        assert "immutable" in answer.headers["Cache-Control"]
+    assert beside(upstream, ".metadata") == 1
     # The wheel itself was not needed for it.
-    assert fetched(upstream) == [f"/files/{WHEEL.sha256}/{WHEEL.filename}.metadata"]
+    assert fetched(upstream) == []
 
 
 def test_metadata_that_is_not_listed_is_not_asked_for(site: Site, upstream: LocalUpstream) -> None:
@@ -204,8 +240,7 @@ CORRUPT: dict[str, dict[str, object]] = {
     "one byte more": {"body": WHEEL.content + b"x"},
     "one byte less": {"body": WHEEL.content[:-1]},
     "nothing": {"body": b""},
-    "half of it": {"then": "close", "after": len(WHEEL.content) // 2},
-    "a reset": {"then": "reset", "after": 10},
+    "a reset": {"then": "reset", "after": 0},
     "no answer": {"then": "close"},
     "an error": {"status": 500},
     "a redirect in a circle": {"status": 302, "headers": {"Location": "/files/x"}},
@@ -214,7 +249,7 @@ CORRUPT: dict[str, dict[str, object]] = {
 
 @pytest.mark.parametrize("what", CORRUPT)
 def test_a_small_file_that_is_not_right_is_a_bad_gateway_and_not_kept(
-    site: Site, upstream: LocalUpstream, what: str
+    site: Site, upstream: LocalUpstream, no_cooldown: None, what: str
 ) -> None:
     before = site.stored()
     upstream.fault("/files/*", **CORRUPT[what])
@@ -233,13 +268,12 @@ def test_a_small_file_that_is_not_right_is_a_bad_gateway_and_not_kept(
     [
         {"body": LARGE.content[:-1] + b"x"},
         {"body": b"x" + LARGE.content[1:]},
-        {"then": "close", "after": 300_000},
-        {"then": "reset", "after": 300_000},
+        {"body": LARGE.content[:-1]},
     ],
-    ids=["the last byte", "the first byte", "it breaks off", "it is reset"],
+    ids=["the last byte", "the first byte", "a byte less"],
 )
 def test_a_large_file_that_is_not_right_never_arrives_complete(
-    site: Site, upstream: LocalUpstream, fault: dict[str, object]
+    site: Site, upstream: LocalUpstream, no_cooldown: None, fault: dict[str, object]
 ) -> None:
     before = site.stored()
     upstream.fault("/files/*", times=1, **fault)
@@ -256,6 +290,53 @@ def test_a_large_file_that_is_not_right_never_arrives_complete(
     finish_downloads()
     assert site.stored() == before
     assert site.anonymous.get(url(LARGE)).content == LARGE.content
+
+
+def test_what_came_wrong_is_not_asked_for_again_for_a_moment(
+    site: Site, upstream: LocalUpstream
+) -> None:
+    upstream.fault("/files/*", corrupt=True, times=1)
+    for _ in range(3):
+        assert site.anonymous.get(url(WHEEL)).status_code == 502
+    assert len(fetched(upstream)) == 1
+
+
+@pytest.mark.parametrize("end", ["close", "reset", "stall"])
+def test_a_transfer_that_breaks_off_goes_on_where_it_stopped(
+    site: Site, upstream: LocalUpstream, end: str
+) -> None:
+    upstream.fault("/files/*", then=end, after=300_000, times=1)
+    assert site.anonymous.get(url(LARGE)).content == LARGE.content
+    finish_downloads()
+    _first, second = [r for r in upstream.requests if r.path == fetched(upstream)[0]]
+    [start] = re.findall(r"bytes=([0-9]+)-", second.headers["range"])
+    assert 0 < int(start) <= 300_000
+    assert second.headers["if-range"].startswith('"')
+    assert site.anonymous.get(url(LARGE)).content == LARGE.content
+    assert len(fetched(upstream)) == 2
+
+
+@pytest.mark.parametrize("end", ["close", "stall"])
+def test_an_upstream_without_ranges_begins_anew(
+    site: Site, upstream: LocalUpstream, end: str
+) -> None:
+    upstream.ranges = False
+    upstream.fault("/files/*", then=end, after=300_000, times=1)
+    assert site.anonymous.get(url(LARGE)).content == LARGE.content
+
+
+def test_a_file_that_changes_between_two_attempts_never_arrives_complete(
+    site: Site, upstream: LocalUpstream
+) -> None:
+    upstream.fault("/files/*", then="close", after=300_000, times=1)
+    upstream.fault("/files/*", status=200, body=b"x" + LARGE.content[1:])
+    received = 0
+    with suppress(StillroomError), site.anonymous.stream("GET", url(LARGE)) as answer:
+        for chunk in answer.iter_raw():
+            received += len(chunk)
+    assert received < len(LARGE.content)
+    finish_downloads()
+    assert site.stored().blobs == frozenset()
 
 
 def test_metadata_that_is_not_right_is_a_bad_gateway(site: Site, upstream: LocalUpstream) -> None:
@@ -288,20 +369,26 @@ def test_the_digest_that_was_seen_first_is_the_one_that_counts(
 # Without a SHA-256
 
 
-@pytest.mark.parametrize("hashes", [{}, {"md5": hashlib.md5(WHEEL.content).hexdigest()}])
-def test_a_file_without_a_sha256_has_a_url_without_one_and_is_not_immutable(
-    make_site: Callable[..., Site], upstream: LocalUpstream, hashes: dict[str, str]
+@pytest.mark.parametrize("hashes", [(), ("md5",)], ids=["nothing", "MD5"])
+def test_a_file_without_a_sha256_gets_one_when_it_is_fetched(
+    make_site: Callable[..., Site], upstream: LocalUpstream, hashes: tuple[str, ...]
 ) -> None:
-    upstream.add(WHEEL, row={"hashes": hashes}, core_metadata=False)
+    upstream.add(WHEEL, hashes=hashes, core_metadata=False)
     site = make_site(upstream_url=upstream.url)
-    [file] = page(site.anonymous, "root/pypi", "example")["files"]
-    assert file["hashes"] == hashes
-    assert file["url"] == f"../../+f/example/-/{WHEEL.filename}"
+    [before] = page(site.anonymous, "root/pypi", "example")["files"]
+    assert before["hashes"].keys() == set(hashes)
+    assert before["url"] == f"../../+f/example/-/{WHEEL.filename}"
     for _ in range(2):
         answer = site.anonymous.get(url(WHEEL, "-"))
         assert answer.content == WHEEL.content
         assert answer.headers["Cache-Control"] == "private, no-cache"
         finish_downloads()
+    [after] = page(site.anonymous, "root/pypi", "example")["files"]
+    assert after["hashes"] == before["hashes"] | {"sha256": WHEEL.sha256}
+    assert "immutable" in site.anonymous.get(url(WHEEL)).headers["Cache-Control"]
+    # Lock files and links that were made before go on to work.
+    assert site.anonymous.get(url(WHEEL, "-")).content == WHEEL.content
+    assert site.anonymous.get(f"{url(WHEEL, '-')}.metadata").content == WHEEL.metadata
     assert len(fetched(upstream)) == 1
 
 
@@ -312,3 +399,235 @@ def test_another_digest_than_sha256_is_checked_as_well(
     site = make_site(upstream_url=upstream.url)
     page(site.anonymous, "root/pypi", "example")
     assert site.anonymous.get(url(WHEEL, "-")).status_code == 502
+
+
+def test_size_and_upload_time_are_learned_with_the_file(make_site: Callable[..., Site]) -> None:
+    with LocalUpstream(forms=["html"]) as upstream:
+        upstream.add(WHEEL)
+        site = make_site(upstream_url=upstream.url)
+        [before] = page(site.anonymous, "root/pypi", "example")["files"]
+        assert "size" not in before
+        assert before["_upload-time-source"] == "first-seen"
+        site.anonymous.get(url(WHEEL))
+        finish_downloads()
+        [after] = page(site.anonymous, "root/pypi", "example")["files"]
+    assert after["size"] == len(WHEEL.content)
+    assert after["upload-time"] == "2024-01-02T03:04:06.000000Z"
+    assert after["_upload-time-source"] == "last-modified"
+
+
+# Metadata that the upstream has not
+
+
+@pytest.fixture
+def bare(make_site: Callable[..., Site], upstream: LocalUpstream) -> Site:
+    """root/pypi mirrors an upstream whose wheels come without metadata."""
+    upstream.add(LARGE, core_metadata=False)
+    return make_site(upstream_url=upstream.url)
+
+
+def listed_metadata(site: Site) -> object:
+    [file] = page(site.anonymous, "root/pypi", "example")["files"]
+    return file["core-metadata"]
+
+
+def test_metadata_is_read_from_the_end_of_the_upstreams_wheel(
+    bare: Site, upstream: LocalUpstream
+) -> None:
+    assert listed_metadata(bare) is True
+    answer = bare.anonymous.get(f"{url(LARGE)}.metadata")
+    assert answer.content == LARGE.metadata
+    assert answer.headers["Cache-Control"] == "private, no-cache"
+    requests = [r for r in upstream.requests if r.path.endswith(".whl")]
+    assert all("range" in request.headers for request in requests)
+    assert LARGE.sha256 not in bare.stored().blobs
+
+
+def test_an_upstream_without_ranges_is_advertised_for_what_is_here_only(
+    bare: Site, upstream: LocalUpstream
+) -> None:
+    upstream.ranges = False
+    assert listed_metadata(bare) is False
+    assert bare.anonymous.get(f"{url(LARGE)}.metadata").status_code == 404
+    bare.anonymous.get(url(LARGE))
+    finish_downloads()
+    digest = hashlib.sha256(LARGE.metadata).hexdigest()
+    assert listed_metadata(bare) == {"sha256": digest}
+    answer = bare.anonymous.get(f"{url(LARGE)}.metadata")
+    assert answer.content == LARGE.metadata
+    assert "immutable" in answer.headers["Cache-Control"]
+    assert len(fetched(upstream)) == 1
+
+
+def test_an_upstream_that_stops_to_send_parts_costs_a_whole_wheel(
+    bare: Site, upstream: LocalUpstream
+) -> None:
+    assert listed_metadata(bare) is True
+    upstream.ranges = False
+    assert bare.anonymous.head(f"{url(LARGE)}.metadata").status_code == 200
+    assert bare.anonymous.get(f"{url(LARGE)}.metadata").content == LARGE.metadata
+    finish_downloads()
+    assert LARGE.sha256 in bare.stored().blobs
+
+
+@pytest.mark.parametrize(
+    ("accepted", "coding"),
+    [("gzip", "gzip"), ("zstd, gzip", "zstd"), ("identity", None), ("", None), ("br", None),
+     ("identity;q=0, *;q=0", None)],
+)  # fmt: skip
+def test_metadata_is_coded_for_those_who_take_it(
+    site: Site, accepted: str, coding: str | None
+) -> None:
+    headers = {"Accept-Encoding": accepted}
+    answer = site.anonymous.get(f"{url(WHEEL)}.metadata", headers=headers)
+    assert answer.headers.get("Content-Encoding") == coding
+    assert answer.content == WHEEL.metadata
+    assert answer.headers["Vary"] == "Accept-Encoding"
+    plain = f'"{hashlib.sha256(WHEEL.metadata).hexdigest()}"'
+    etag = plain if coding is None else f'{plain[:-1]}-{coding}"'
+    assert answer.headers["ETag"] == etag
+    head = site.anonymous.head(f"{url(WHEEL)}.metadata", headers=headers)
+    assert head.headers == answer.headers
+    held = {"If-None-Match": etag, **headers}
+    assert site.anonymous.get(f"{url(WHEEL)}.metadata", headers=held).status_code == 304
+
+
+def test_a_part_of_metadata_is_never_coded(site: Site) -> None:
+    headers = {"Accept-Encoding": "gzip", "Range": "bytes=3-9"}
+    answer = site.anonymous.get(f"{url(WHEEL)}.metadata", headers=headers)
+    assert (answer.status_code, answer.content) == (206, WHEEL.metadata[3:10])
+
+
+@pytest.mark.parametrize("coding", ["gzip", "zstd", "*"])
+def test_files_are_never_coded(site: Site, coding: str) -> None:
+    for _ in range(2):
+        answer = site.anonymous.get(url(WHEEL), headers={"Accept-Encoding": coding})
+        assert "Content-Encoding" not in answer.headers
+        assert answer.content == WHEEL.content
+        finish_downloads()
+
+
+# Provenance
+
+ATTESTED = {"version": 1, "attestation_bundles": [{"publisher": {"kind": "example"}}]}
+INTEGRITY = "application/vnd.pypi.integrity.v1+json"
+
+
+@pytest.fixture
+def attested(make_site: Callable[..., Site], upstream: LocalUpstream) -> Site:
+    """root/pypi mirrors an upstream with attestations."""
+    upstream.add(WHEEL, provenance=ATTESTED)
+    return make_site(upstream_url=upstream.url)
+
+
+@pytest.mark.parametrize(
+    ("accept", "media_type"),
+    [
+        (INTEGRITY, INTEGRITY),
+        ("application/json", "application/json"),
+        ("*/*", INTEGRITY),
+        ("application/*", INTEGRITY),
+        (f"application/json, {INTEGRITY};q=0.5", "application/json"),
+        (f"application/json, {INTEGRITY}", INTEGRITY),
+        ("", INTEGRITY),
+    ],
+)
+def test_provenance_comes_in_the_type_that_the_client_prefers(
+    attested: Site, accept: str, media_type: str
+) -> None:
+    answer = attested.anonymous.get(f"{url(WHEEL)}.provenance", headers={"Accept": accept})
+    assert answer.json() == ATTESTED
+    assert answer.headers["Content-Type"] == media_type
+    assert answer.headers["Vary"] == "Accept"
+    assert answer.headers["Cache-Control"] == "private, no-cache"
+    assert answer.headers["Content-Length"] == str(len(answer.content))
+    head = attested.anonymous.head(f"{url(WHEEL)}.provenance", headers={"Accept": accept})
+    assert head.headers == answer.headers
+
+
+@pytest.mark.parametrize("accept", ["text/html", "application/json;q=0", f"{INTEGRITY};q=0"])
+def test_provenance_in_no_type_that_suits_is_not_acceptable(
+    attested: Site, upstream: LocalUpstream, accept: str
+) -> None:
+    answer = attested.anonymous.get(f"{url(WHEEL)}.provenance", headers={"Accept": accept})
+    assert answer.status_code == 406
+    assert beside(upstream, ".provenance") == 0
+
+
+def test_provenance_is_served_when_the_upstream_is_gone(
+    attested: Site, upstream: LocalUpstream, make_site: Callable[..., Site]
+) -> None:
+    attested.anonymous.get(url(WHEEL))
+    finish_downloads()
+    attested.root.patch("/root/pypi", json=["mirror_cache_expiry=0"])
+    upstream.stop()
+    for client in (attested.anonymous, make_site().anonymous):
+        answer = client.get(f"{url(WHEEL)}.provenance")
+        assert answer.json() == ATTESTED
+
+
+def test_a_file_without_attestations_has_none(site: Site) -> None:
+    assert site.anonymous.get(f"{url(WHEEL)}.provenance").status_code == 404
+
+
+def test_too_long_or_foolish_provenance_is_a_bad_gateway(
+    attested: Site, upstream: LocalUpstream
+) -> None:
+    for body in (b"[]", b"{" + b" " * 3_000_000 + b"}"):
+        upstream.fault("*.provenance", body=body, times=1)
+        assert attested.anonymous.get(f"{url(WHEEL)}.provenance").status_code == 502
+    assert attested.anonymous.get(f"{url(WHEEL)}.provenance").status_code == 200
+
+
+# Mirrors that keep no files
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_clients_are_sent_to_the_upstream_where_the_index_says_so(
+    site: Site, upstream: LocalUpstream, method: str
+) -> None:
+    site.root.patch("/root/pypi", json=["mirror_use_external_urls=true"])
+    answer = site.anonymous.request(method, url(WHEEL))
+    assert answer.status_code == 302
+    assert answer.headers["Location"] == upstream.file_url(WHEEL)
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert fetched(upstream) == []
+    assert site.anonymous.get(url(WHEEL, "0" * 64)).status_code == 404
+    assert site.anonymous.get(f"{url(WHEEL)}.metadata").content == WHEEL.metadata
+
+
+def test_a_mirror_of_metadata_passes_files_through_verified(
+    site: Site, upstream: LocalUpstream
+) -> None:
+    site.root.patch("/root/pypi", json=["mirror_metadata_only=true"])
+    for number in (1, 2):
+        answer = site.anonymous.get(url(LARGE))
+        assert answer.content == LARGE.content
+        finish_downloads()
+        assert len(fetched(upstream)) == number
+    upstream.fault("/files/*", corrupt=True)
+    assert site.anonymous.get(url(WHEEL)).status_code == 502
+    upstream.stop()
+    assert site.anonymous.get(f"{url(LARGE)}.metadata").content == LARGE.metadata
+
+
+def test_files_over_the_bound_are_refused(
+    make_site: Callable[..., Site], upstream: LocalUpstream
+) -> None:
+    upstream.add(LARGE)
+    site = make_site(upstream_url=upstream.url, max_mirrored_file_size=100_000)
+    answer = site.anonymous.get(url(LARGE))
+    assert answer.status_code == 502
+    assert "max_mirrored_file_size" in answer.json()["message"]
+
+
+def test_a_quarantined_project_hands_out_nothing(site: Site, upstream: LocalUpstream) -> None:
+    site.anonymous.get(url(WHEEL))
+    finish_downloads()
+    upstream.set_status("example", "quarantined", "it is malware")
+    site.root.patch("/root/pypi", json=["mirror_cache_expiry=0"])
+    page(site.anonymous, "root/pypi", "example")
+    for path in (url(WHEEL), f"{url(WHEEL)}.metadata"):
+        answer = site.anonymous.get(path)
+        assert answer.status_code == 403
+        assert "it is malware" in answer.json()["message"]

@@ -6,10 +6,10 @@ from typing import Any
 import httpx
 import pytest
 
+from stillroom_server.testing import LocalUpstream
 from stillroom_server.upstream.client import HttpUpstream
 from support.distributions import make_wheel
 from support.site import JSON, Site, faulty_fields, filenames
-from support.upstream import LocalUpstream
 
 MIRROR = {"type": "mirror", "mirror_url": "http://127.0.0.1:9/simple/"}
 
@@ -21,8 +21,12 @@ def test_only_root_makes_mirrors_and_changes_their_url(site: Site, dev: httpx.Cl
     assert "user_mirrors" in answer.json()["message"]
     assert site.root.put("/dev/mirror", json=MIRROR).status_code == 200
     with site.unchanged():
-        answer = dev.patch("/dev/mirror", json=["mirror_url=http://127.0.0.1:10/"])
-    assert answer.status_code == 403
+        for change in (
+            "mirror_url=http://127.0.0.1:10/",
+            "mirror_fallback_urls+=http://localhost/",
+        ):
+            answer = dev.patch("/dev/mirror", json=[change])
+            assert answer.status_code == 403
     answer = dev.patch("/dev/mirror", json=["mirror_cache_expiry=60", "title=Ours"])
     assert answer.json()["result"]["mirror_cache_expiry"] == 60
 
@@ -35,8 +39,14 @@ def test_the_setting_lets_users_make_mirrors(make_site: Callable[..., Site]) -> 
         "type": "mirror",
         "volatile": True,
         "mirror_url": "http://127.0.0.1:9/simple/",
+        "mirror_fallback_urls": [],
         "mirror_cache_expiry": 30,
         "mirror_no_project_list": False,
+        "mirror_keep_delisted": False,
+        "mirror_use_external_urls": False,
+        "mirror_metadata_only": False,
+        "mirror_size_budget": 0,
+        "acl_read": [":ANONYMOUS:"],
         "reserved": [],
     }
     moved = dev.patch("/dev/mirror", json=["mirror_url=http://127.0.0.1:10/simple"])
@@ -80,6 +90,10 @@ def test_a_mirror_needs_a_plain_http_url(shared_site: Site, url: object) -> None
         {"mirror_cache_expiry": True},
         {"mirror_cache_expiry": 10**10},
         {"mirror_no_project_list": 2},
+        {"mirror_fallback_urls": ["ftp://127.0.0.1/"]},
+        {"mirror_fallback_urls": ["http://127.0.0.1/", "http://u:p@127.0.0.1/"]},
+        {"mirror_keep_delisted": "maybe"},
+        {"mirror_size_budget": "10G"},
     ],
 )
 def test_options_of_a_mirror_have_their_rules(shared_site: Site, options: dict[str, Any]) -> None:
@@ -109,6 +123,25 @@ def test_another_upstream_is_asked_at_once_and_for_all_of_it(
         assert "if-none-match" not in {name.lower() for name in second.requests[0].headers}
 
 
+def test_another_fallback_makes_pages_and_lists_be_asked_for_anew(
+    make_site: Callable[..., Site],
+) -> None:
+    with LocalUpstream() as first, LocalUpstream() as second:
+        first.add(make_wheel("example", "1.0"))
+        site = make_site(upstream_url=first.url)
+        site.root.patch("/root/pypi", json=["mirror_no_project_list=false"])
+        for _ in range(2):
+            filenames(site.anonymous, "root/pypi", "example")
+            site.anonymous.get("/root/pypi/simple/", headers={"Accept": JSON})
+        assert first.paths == ["/simple/example/", "/simple/"]
+        changed = site.root.patch("/root/pypi", json=[f"mirror_fallback_urls+={second.url}"])
+        assert changed.json()["result"]["mirror_fallback_urls"] == [second.url]
+        filenames(site.anonymous, "root/pypi", "example")
+        site.anonymous.get("/root/pypi/simple/", headers={"Accept": JSON})
+        assert first.paths == ["/simple/example/", "/simple/"] * 2
+        assert second.paths == []
+
+
 def test_what_the_old_upstream_still_answers_is_not_kept_for_the_new_one(
     make_site: Callable[..., Site], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -131,5 +164,25 @@ def test_what_the_old_upstream_still_answers_is_not_kept_for_the_new_one(
 
         monkeypatch.setattr(HttpUpstream, "project_page", ask_slowly)
         page_of_old = site.anonymous.get("/root/pypi/simple/example/", headers={"Accept": JSON})
-        assert page_of_old.status_code == 502
+        assert "stale" in page_of_old.headers["Cache-Status"]
         assert filenames(site.anonymous, "root/pypi", "example") == [new.filename]
+
+
+def test_a_mirror_can_be_closed(make_site: Callable[..., Site]) -> None:
+    wheel = make_wheel("some-project")
+    with LocalUpstream() as upstream:
+        upstream.add(wheel)
+        site = make_site(upstream_url=upstream.url)
+        dev, other, nobody = site.new_user("dev"), site.new_user("other"), site.client()
+        dev.put("/dev/stage", json={"bases": "root/pypi", "acl_read": ":ANONYMOUS:"})
+        for client in (dev, other, nobody):
+            client.headers["Accept"] = "*/*"
+        for index in ("root/pypi", "dev/stage"):
+            assert filenames(site.anonymous, index, "some-project") == [wheel.filename]
+        assert site.root.patch("/root/pypi", json=["acl_read=dev"]).status_code == 200
+        path = f"+f/some-project/{wheel.sha256}/{wheel.filename}"
+        for index in ("root/pypi", "dev/stage"):
+            for page in ("simple/some-project/", "simple/", "pypi/some-project/json", path):
+                assert dev.get(f"/{index}/{page}").status_code == 200, page
+                assert other.get(f"/{index}/{page}").status_code == 403, page
+                assert nobody.get(f"/{index}/{page}").status_code == 401, page

@@ -1,23 +1,17 @@
 """Pages of mirrors: kept, confirmed, served stale, and refused only where nothing is kept."""
 
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-import httpx
 import pytest
 
-from stillroom_server.upstream.client import HttpUpstream, Limits
+from stillroom_server.testing import UPLOAD_TIME, LocalUpstream
 from support.distributions import make_sdist, make_wheel
+from support.mirroring import ASKED, NEWER, WHEEL, ask, expire, short_memories
 from support.site import HTML, JSON, Site, file_url, filenames, new_index, page, upload
-from support.upstream import UPLOAD_TIME, LocalUpstream
 
-WHEEL = make_wheel("example", "1.0", requires_python=">=3.8")
-NEWER = make_wheel("example", "2.0")
 SDIST = make_sdist("example", "1.0")
-PATH = "/root/pypi/simple/example/"
-ASKED = "/simple/example/"
 
 
 @pytest.fixture
@@ -27,15 +21,6 @@ def site(make_site: Callable[..., Site], upstream: LocalUpstream) -> Site:
     site = make_site(upstream_url=upstream.url)
     expire(site, 0)
     return site
-
-
-def expire(site: Site, seconds: int) -> None:
-    """Let pages be fresh for so long."""
-    site.root.patch("/root/pypi", json=[f"mirror_cache_expiry={seconds}"])
-
-
-def ask(site: Site, path: str = PATH, accept: str = JSON) -> httpx.Response:
-    return site.anonymous.get(path, headers={"Accept": accept})
 
 
 # What is on them
@@ -59,8 +44,10 @@ def test_a_page_says_what_the_upstream_says(
         if forms == ("json",):
             assert wheel["size"] == len(WHEEL.content)
             assert wheel["upload-time"] == UPLOAD_TIME
+            assert "_upload-time-source" not in wheel
         else:
-            assert not {"size", "upload-time"} & set(wheel)
+            assert "size" not in wheel
+            assert wheel["_upload-time-source"] == "first-seen"
         for distribution in (WHEEL, SDIST):
             path = file_url("root/pypi", "example", distribution)
             assert site.anonymous.get(path).content == distribution.content
@@ -151,103 +138,19 @@ def test_a_refresh_tells_an_upstream_no_private_name(site: Site, upstream: Local
     assert upstream.paths == []
 
 
-# The upstream in trouble
-
-TROUBLE: dict[str, dict[str, object]] = {
-    "an error of its own": {"status": 500},
-    "too busy": {"status": 503},
-    "too many requests": {"status": 429},
-    "no access": {"status": 403},
-    "a login": {"status": 401},
-    "a page of another kind": {"status": 200, "headers": {"Content-Type": "image/png"}},
-    "broken JSON": {"status": 200, "body": b'{"files": ['},
-    "nothing": {"status": 200, "body": b""},
-    "half a page": {"status": 200, "body": b"x" * 50, "then": "close", "after": 20},
-    "no answer": {"then": "close"},
-    "a reset connection": {"then": "reset"},
-}
-
-
-@pytest.mark.parametrize("what", TROUBLE)
-def test_a_kept_page_is_served_stale_and_says_so(
-    site: Site, upstream: LocalUpstream, what: str
-) -> None:
-    first = ask(site)
-    assert "Cache-Status" not in first.headers
-    upstream.fault("/simple/*", **TROUBLE[what])
-    asked = len(upstream.paths)
-    for path in (PATH, PATH, f"{PATH}?past-the-gate"):
-        stale = ask(site, path)
-        assert stale.status_code == 200
-        assert stale.content == first.content
-        assert stale.headers["Cache-Status"] == "stillroom; hit; detail=stale"
-    # It is not asked again with every request while it is in trouble.
-    assert len(set(upstream.paths[asked:])) == 1
-    assert len(upstream.paths) - asked <= 3
-
-
-@pytest.mark.parametrize("what", TROUBLE)
-def test_without_a_kept_page_it_is_a_bad_gateway_and_never_a_404(
-    site: Site, upstream: LocalUpstream, what: str
-) -> None:
-    upstream.fault("/simple/*", **TROUBLE[what])
-    for path in (PATH, "/root/pypi/simple/absent/", "/root/pypi/example"):
-        answer = ask(site, path, "application/json" if path.endswith("example") else JSON)
-        assert answer.status_code == 502
-        assert 1 <= int(answer.headers["Retry-After"]) <= 3600
-        assert "127.0.0.1" in answer.text
-
-
-def test_an_upstream_that_is_down_is_asked_again_when_it_is_back(
-    site: Site, upstream: LocalUpstream, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    ask(site)
-    upstream.stop()
-    assert "Cache-Status" in ask(site).headers
-    upstream.start()
-    upstream.add(NEWER)
-    assert "Cache-Status" in ask(site).headers
-    later = short_memories(monkeypatch)
-    later.set()
-    fresh = ask(site)
-    assert "Cache-Status" not in fresh.headers
-    assert NEWER.filename in fresh.text
-
-
-def short_memories(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
-    """Once the event is set, all short-lived memories have run out."""
-    passed = threading.Event()
-    real = time.monotonic
-
-    def monotonic() -> float:
-        return real() + (120 if passed.is_set() else 0)
-
-    for module in ("services.mirrors", "web.simple"):
-        monkeypatch.setattr(f"stillroom_server.{module}.time.monotonic", monotonic)
-    return passed
-
-
-def test_the_upstreams_wish_to_be_left_alone_is_passed_on(
+def test_a_refresh_fails_only_if_no_upstream_could_be_asked(
     site: Site, upstream: LocalUpstream
 ) -> None:
-    upstream.fault("/simple/*", status=503, headers={"Retry-After": "7"})
-    for _ in range(2):
-        answer = ask(site)
-        assert (answer.status_code, answer.headers["Retry-After"]) == (502, "7")
-
-
-@pytest.mark.parametrize("fault", [{"then": "stall"}, {"then": "stall", "after": 5}])
-def test_an_upstream_that_stalls_is_a_gateway_timeout(
-    make_site: Callable[..., Site], upstream: LocalUpstream, fault: dict[str, object]
-) -> None:
-    upstream.add(WHEEL)
-    upstream.fault("/simple/*", **fault)
-    limits = Limits(connect=0.2, read=0.2, page=0.3)
-    client = HttpUpstream(user_agent="stillroom/test", limits=limits)
-    site = make_site(upstream_url=upstream.url, upstream=client)
-    answer = ask(site)
-    assert answer.status_code == 504
-    assert answer.headers["Retry-After"].isdigit()
+    with LocalUpstream() as second:
+        new_index(site.root, "root/second", type="mirror", mirror_url=second.url)
+        new_index(site.root, "root/both", bases=["root/pypi", "root/second"])
+        path = "/root/both/simple/example/refresh"
+        upstream.stop()
+        assert site.root.post(path).status_code == 302
+        second.stop()
+        answer = site.root.post(path)
+        assert answer.status_code == 502
+        assert answer.headers["Retry-After"].isdigit()
 
 
 # What does not exist
@@ -286,6 +189,62 @@ def test_a_file_that_vanishes_upstream_stays_where_it_is_kept(
     upstream.remove(WHEEL)
     assert filenames(site.root, "root/pypi", "example") == [NEWER.filename]
     assert site.anonymous.get(path).content == WHEEL.content
+
+
+def test_a_file_that_vanishes_upstream_stays_listed_if_the_mirror_keeps_such(
+    site: Site, upstream: LocalUpstream
+) -> None:
+    site.root.patch("/root/pypi", json=["mirror_keep_delisted=true"])
+    upstream.add(NEWER)
+    assert site.anonymous.get(file_url("root/pypi", "example", WHEEL)).status_code == 200
+    ask(site)
+    upstream.remove(WHEEL)
+    upstream.remove(NEWER)
+    assert filenames(site.root, "root/pypi", "example") == [WHEEL.filename]
+    upstream.fault(ASKED, status=404)
+    assert filenames(site.root, "root/pypi", "example") == [WHEEL.filename]
+    site.root.patch("/root/pypi", json=["mirror_keep_delisted=false"])
+    assert ask(site).status_code == 404
+
+
+# What the upstream says of a project and of its files
+
+
+def test_a_status_is_passed_on(site: Site, upstream: LocalUpstream) -> None:
+    upstream.set_status("example", "archived", "moved to another name")
+    shown = page(site.root, "root/pypi", "example")
+    assert shown["project-status"] == {"status": "archived", "reason": "moved to another name"}
+    assert [file["filename"] for file in shown["files"]] == [WHEEL.filename]
+
+
+def test_a_quarantined_project_has_a_page_without_files_and_hands_out_none(
+    site: Site, upstream: LocalUpstream
+) -> None:
+    path = file_url("root/pypi", "example", WHEEL)
+    ask(site)
+    assert site.anonymous.get(path).status_code == 200
+    upstream.set_status("example", "quarantined", "malware")
+    shown = page(site.root, "root/pypi", "example")
+    assert shown["project-status"] == {"status": "quarantined", "reason": "malware"}
+    assert shown["files"] == []
+    for refused in (path, f"{path}.metadata"):
+        answer = site.anonymous.get(refused)
+        assert answer.status_code == 403
+        assert "malware" in answer.text
+    upstream.set_status("example", "active")
+    assert filenames(site.root, "root/pypi", "example") == [WHEEL.filename]
+    assert site.anonymous.get(path).content == WHEEL.content
+
+
+def test_a_second_digest_is_refused_and_shown(site: Site, upstream: LocalUpstream) -> None:
+    ask(site)
+    upstream.add(WHEEL, row={"hashes": {"sha256": "f" * 64}})
+    [file] = page(site.root, "root/pypi", "example")["files"]
+    assert file["hashes"] == {"sha256": WHEEL.sha256}
+    assert file["_refused"] == f"sha256={'f' * 64}"
+    path = file_url("root/pypi", "example", WHEEL)
+    assert site.anonymous.get(path).content == WHEEL.content
+    assert site.anonymous.get(path.replace(WHEEL.sha256, "f" * 64)).status_code == 404
 
 
 # The list of projects

@@ -44,6 +44,8 @@ def test_one_redirect_that_nobody_keeps_leads_to_the_page(
     assert answer.headers["Location"] == f"{ROOT}{REDIRECTS[path]}{query}"
     assert answer.headers["Cache-Control"] == "no-store"
     assert "Accept" in answer.headers["Vary"]
+    head = dev.head(path + query, headers={"Accept": accept})
+    assert (head.status_code, head.headers, head.content) == (302, answer.headers, b"")
     there = dev.get(answer.headers["Location"], headers={"Accept": accept})
     assert there.status_code == (404 if "bsent" in path else 200)
 

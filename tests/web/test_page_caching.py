@@ -1,6 +1,8 @@
 """Pages in memory: validated by ETag, changed at once everywhere, the same from the gate."""
 
+import time
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -8,7 +10,10 @@ import pytest
 from pyramid.router import Router
 
 from stillroom_server.services.pages import Pages
+from stillroom_server.services.project_lists import ProjectLists
 from stillroom_server.storage.database import SqlDatabase
+from stillroom_server.testing import LocalUpstream
+from stillroom_server.web import simple
 from support.distributions import make_wheel
 from support.site import (
     API,
@@ -30,7 +35,7 @@ NEWER = make_wheel("example", "2.0")
 FORMS = [
     {"Accept": accept, "Accept-Encoding": encoding}
     for accept in (JSON, HTML, "text/html")
-    for encoding in ("identity", "gzip")
+    for encoding in ("identity", "gzip", "zstd")
 ]
 
 
@@ -56,9 +61,9 @@ def test_each_form_and_encoding_has_a_strong_etag_that_stays(
     assert [answer.content for answer in again] == [answer.content for answer in answers]
     assert all(tag.startswith('"') and tag.endswith('"') for tag in tags)
     by_tag = {(a.headers["ETag"], a.headers["Content-Type"].partition(";")[0]) for a in answers}
-    encoded = {answer.headers.get("Content-Encoding") for answer in answers}
-    # Two types of HTML have one body; a body that gzip does not shrink is sent as it is.
-    assert len(by_tag) == 3 * len(encoded)
+    assert len(by_tag) == len(FORMS)
+    # Two types of HTML have one body.
+    assert len(set(tags)) == 6
 
 
 @pytest.mark.parametrize("path", [LIST, PAGE])
@@ -108,6 +113,12 @@ CHANGES: dict[str, tuple[Callable[[httpx.Client], object], list[str]]] = {
     "an upload": (lambda dev: upload(dev, "dev/stage", NEWER), [WHEEL.filename, NEWER.filename]),
     "an upload to a base": (
         lambda dev: upload(dev, "dev/base", NEWER), [WHEEL.filename, NEWER.filename],
+    ),
+    "another status": (
+        lambda dev: dev.patch("/dev/stage/example", json={"status": "archived"}), [WHEEL.filename],
+    ),
+    "a quarantine": (
+        lambda dev: dev.patch("/dev/stage/example", json={"status": "quarantined"}), [],
     ),
     "a yank": (
         lambda dev: dev.patch("/dev/stage/example/1.0", json={"yanked": "bad"}), [WHEEL.filename],
@@ -208,6 +219,8 @@ def test_a_change_of_something_else_leaves_the_page_as_it_is(
 GATED = {
     "JSON": {"Accept": JSON},
     "JSON in gzip": {"Accept": JSON, "Accept-Encoding": "gzip"},
+    "JSON in zstd": {"Accept": JSON, "Accept-Encoding": "zstd"},
+    "JSON in nothing": {"Accept": JSON, "Accept-Encoding": "*;q=0"},
     "HTML": {"Accept": HTML},
     "no wish": {"Accept": "*/*"},
     "not acceptable": {"Accept": "application/xml"},
@@ -281,15 +294,15 @@ def test_a_lineage_that_changes_while_a_page_is_built_does_not_outlive_the_chang
     new_index(dev, "dev/private")
     new_index(dev, "dev/heir", bases="dev/private")
     upload(dev, "dev/private", WHEEL)
-    name = "find" if project else "projects"
-    build = getattr(Pages, name)
+    service, name = (Pages, "find") if project else (ProjectLists, "view")
+    build = getattr(service, name)
 
     def build_late(*arguments: Any, **options: Any) -> Any:
-        monkeypatch.setattr(Pages, name, build)
+        monkeypatch.setattr(service, name, build)
         assert dev.patch("/dev/heir", json=["bases="]).status_code == 200
         return build(*arguments, **options)
 
-    monkeypatch.setattr(Pages, name, build_late)
+    monkeypatch.setattr(service, name, build_late)
     address = "/dev/heir/simple/" + (f"{project}/" if project else "")
     dev.get(address, headers={"Accept": JSON})
     later = dev.get(address, headers={"Accept": JSON})
@@ -297,3 +310,30 @@ def test_a_lineage_that_changes_while_a_page_is_built_does_not_outlive_the_chang
         assert later.status_code == 404
     else:
         assert later.json()["projects"] == []
+
+
+def test_a_stale_page_says_its_age(
+    clock: Any,
+    make_site: Callable[..., Site],
+    upstream: LocalUpstream,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    upstream.add(WHEEL)
+    site = make_site(upstream_url=upstream.url)
+    path = "/root/pypi/simple/example/"
+    for accept in (JSON, HTML):
+        fresh = site.anonymous.get(path, headers={"Accept": accept})
+        assert not {"age", "cache-status"} & set(fresh.headers)
+    upstream.fault("/simple/example/", status=503)
+    clock.advance(5_000)
+    stale = site.anonymous.get(path, headers={"Accept": JSON})
+    assert stale.headers["Cache-Status"] == "stillroom; hit; detail=stale"
+    assert 5_000 <= int(stale.headers["Age"]) < 5_060
+    assert stale.headers["Cache-Control"] == "private, no-cache"
+    # It grows while the page lies in memory, and is there with 304 too.
+    later = time.monotonic() + 2
+    monkeypatch.setattr(simple, "time", SimpleNamespace(monotonic=lambda: later))
+    tag = {"Accept": JSON, "If-None-Match": stale.headers["ETag"]}
+    again = site.anonymous.get(path, headers=tag)
+    assert again.status_code == 304
+    assert int(again.headers["Age"]) >= int(stale.headers["Age"]) + 2

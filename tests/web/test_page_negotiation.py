@@ -4,9 +4,10 @@ import gzip
 
 import httpx
 import pytest
+import zstandard
 
 from support.distributions import make_wheel
-from support.site import HTML, JSON, Site, upload
+from support.site import API, HTML, JSON, Site, upload
 
 TEXT_HTML = "text/html"
 LIST, PAGE = "/dev/stage/simple/", "/dev/stage/simple/example/"
@@ -87,41 +88,149 @@ def test_a_wish_that_cannot_be_read_is_none_or_not_acceptable(
     assert answer.status_code in {200, 406}
 
 
+# The form in the URL
+
+
+IN_URL = {
+    "format=application/vnd.pypi.simple.v1+json": JSON,
+    "format=application/vnd.pypi.simple.v1%2Bjson": JSON,
+    "format=application%2Fvnd.pypi.simple.v1%2Bhtml": HTML,
+    "format=APPLICATION/VND.PYPI.SIMPLE.V1%2bJSON": JSON,
+    "format=application/vnd.pypi.simple.latest+json": JSON,
+    "format=text/html": TEXT_HTML,
+    "a=b&format=text/html&c": TEXT_HTML,
+    "format=text/html&format=text/html": TEXT_HTML,
+    "a=b": None,
+    "formats=text/html": None,
+}
+
+
+@pytest.mark.parametrize("path", [LIST, PAGE])
+@pytest.mark.parametrize("accept", [JSON, HTML, API, "application/xml;q=0.5, text/html;q=0.1"])
+@pytest.mark.parametrize("query", IN_URL)
+def test_a_form_in_the_url_beats_the_wish(
+    dev: httpx.Client, query: str, accept: str, path: str
+) -> None:
+    answer = dev.get(f"{path}?{query}", headers={"Accept": accept})
+    wished = accept if accept in {JSON, HTML, API} else TEXT_HTML
+    assert answer.headers["Content-Type"].partition(";")[0] == (IN_URL[query] or wished)
+
+
+@pytest.mark.parametrize("path", [LIST, PAGE])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "format=",
+        "format=json",
+        "format=application/json",
+        "format=*/*",
+        "format=text/*",
+        "format=text/html;q=0.5",
+        "format=text/html&format=application/vnd.pypi.simple.v1%2Bjson",
+        "format=%ff%fe",
+        "format=" + "x" * 5_000,
+    ],
+)
+def test_a_form_in_the_url_that_there_is_not_is_not_acceptable(
+    dev: httpx.Client, query: str, path: str
+) -> None:
+    answer = dev.get(f"{path}?{query}", headers={"Accept": JSON})
+    assert answer.status_code == 406
+    assert answer.headers["Vary"] == "Accept, Accept-Encoding"
+    assert "?format=" in answer.json()["detail"]
+
+
+def test_a_redirect_keeps_the_form_in_the_url(dev: httpx.Client) -> None:
+    path = "/dev/stage/simple/Example?format=text/html"
+    answer = dev.get(path, headers={"Accept": JSON}, follow_redirects=True)
+    assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+
+
 # Encodings
 
 
-def test_gzip_is_sent_to_who_takes_it_and_holds_the_same(dev: httpx.Client) -> None:
-    plain = dev.get(PAGE, headers={"Accept": JSON, "Accept-Encoding": "identity"}).content
-    with dev.stream("GET", PAGE, headers={"Accept": JSON, "Accept-Encoding": "gzip"}) as answer:
-        raw = b"".join(answer.iter_raw())
-    assert answer.headers["Content-Encoding"] == "gzip"
-    assert answer.headers["Content-Length"] == str(len(raw))
-    assert len(raw) < len(plain)
-    assert gzip.decompress(raw) == plain
+def raw(client: httpx.Client, accepted: str) -> tuple[httpx.Response, bytes]:
+    """The page as it is sent to a client that accepts these encodings."""
+    headers = {"Accept": JSON, "Accept-Encoding": accepted}
+    with client.stream("GET", PAGE, headers=headers) as answer:
+        return answer, b"".join(answer.iter_raw())
 
 
-@pytest.mark.parametrize(
-    ("accepted", "encoding"),
-    [
-        ("gzip, deflate", "gzip"),
-        ("GZIP", "gzip"),
-        ("deflate, gzip;q=0.5", "gzip"),
-        ("*", "gzip"),
-        ("gzip;q=0", None),
-        ("gzip; q=0.0", None),
-        ("gzip;q=0, *", None),
-        ("*, gzip;q=0", None),
-        ("*;q=0", None),
-        ("*;q=0, gzip", "gzip"),
-        ("identity", None),
-        ("zstd, br", None),
-        ("", None),
-        ("x" * 10_000, None),
-    ],
-)
+UNPACK = {
+    "gzip": gzip.decompress,
+    "zstd": lambda body: zstandard.ZstdDecompressor().decompress(body),
+}
+
+
+@pytest.mark.parametrize("encoding", UNPACK)
+def test_a_page_is_sent_packed_to_who_takes_it_and_holds_the_same(
+    dev: httpx.Client, encoding: str
+) -> None:
+    _, plain = raw(dev, "identity")
+    answer, body = raw(dev, encoding)
+    assert answer.headers["Content-Encoding"] == encoding
+    assert answer.headers["Content-Length"] == str(len(body))
+    assert len(body) < len(plain)
+    assert UNPACK[encoding](body) == plain
+
+
+PIP_TAKES, UV_TAKES = "gzip, deflate", "gzip, deflate, zstd"
+ENCODINGS = [
+    (PIP_TAKES, "gzip"),
+    (UV_TAKES, "zstd"),
+    ("GZIP", "gzip"),
+    ("x-gzip", "gzip"),
+    ("deflate, gzip;q=0.5", "gzip"),
+    ("zstd;q=0.5, gzip", "gzip"),
+    ("zstd;q=0.5, gzip;q=0.501", "gzip"),
+    ("zstd; q=0.7 , gzip;q=0.7", "zstd"),
+    ("gzip;q=0.5, identity", None),
+    ("gzip, identity", "gzip"),
+    ("gzip;q=0.001", "gzip"),
+    ("zstd;q=0, gzip", "gzip"),
+    ("*", "gzip"),
+    ("zstd, *;q=0.5", "zstd"),
+    ("gzip;q=0.2, *;q=0.3", None),
+    ("gzip;q=0", None),
+    ("gzip; q=0.0", None),
+    ("gzip;q=0, *", None),
+    ("*, gzip;q=0", None),
+    ("*;q=0, gzip", "gzip"),
+    ("*;q=0, identity;q=0.1", None),
+    ("identity;q=0, gzip", "gzip"),
+    ("identity;q=0, zstd;q=0.1, br", "zstd"),
+    ("identity", None),
+    ("zstd, br", "zstd"),
+    ("br, deflate, compress", None),
+    ("gzip;q=2", None),
+    ("gzip;q=x, zstd;quality=1", None),
+    ("identity;q=0;q=1", None),
+    (";;,,q=1", None),
+    ("", None),
+    ("x" * 10_000, None),
+]
+
+
+@pytest.mark.parametrize(("accepted", "encoding"), ENCODINGS)
 def test_what_a_client_says_of_encodings_is_followed(
     dev: httpx.Client, accepted: str, encoding: str | None
 ) -> None:
     answer = dev.get(PAGE, headers={"Accept": JSON, "Accept-Encoding": accepted})
+    assert answer.status_code == 200
     assert answer.headers.get("Content-Encoding") == encoding
-    assert "Accept-Encoding" in answer.headers["Vary"]
+    assert answer.headers["Vary"] == "Accept, Accept-Encoding"
+
+
+@pytest.mark.parametrize("path", [LIST, PAGE])
+@pytest.mark.parametrize(
+    "accepted",
+    ["identity;q=0", "*;q=0", "identity;q=0, br", "gzip;q=0, identity;q=0.000, zstd;q=0"],
+)
+def test_a_client_that_refuses_every_encoding_is_told(
+    dev: httpx.Client, accepted: str, path: str
+) -> None:
+    for _ in range(2):  # built, then from memory
+        answer = dev.get(path, headers={"Accept": JSON, "Accept-Encoding": accepted})
+        assert answer.status_code == 406
+        assert answer.headers["Vary"] == "Accept, Accept-Encoding"
+        assert answer.json()["detail"].startswith("accept-encoding: ")

@@ -5,9 +5,9 @@ from collections.abc import Callable
 import httpx
 import pytest
 
+from stillroom_server.testing import LocalUpstream
 from support.distributions import make_sdist, make_wheel
 from support.site import BASE_URL, Site, file_url, new_index, upload
-from support.upstream import LocalUpstream
 
 WHEEL = make_wheel(
     "Example", "1.0", summary="An example", requires_python=">=3.8", requires_dist=["six", "idna"]

@@ -29,12 +29,16 @@ def urls_said(client: httpx.Client, prefix: str = "") -> set[str]:
         client.get(f"{prefix}/dev/stage{path}", headers={"Accept": HTML}).headers["Location"]
         for path in ("", "/simple", "/simple/EXAMPLE", "/Example/")
     ]
+    locations.append(client.get(f"{prefix}/dev/stage/pypi/EXAMPLE/json").headers["Location"])
+    legacy = client.get(f"{prefix}/dev/stage/pypi/example/json").json()
     start = client.get(f"{prefix}/", headers={"Accept": "text/html"}).text
     pip = next(line for line in start.splitlines() if "pip install --index-url" in line)
     said = [
         api["login"].removesuffix("/+login"),
         *(api[key] for key in ("index", "simpleindex", "pypisubmit")),
         release["+links"][0]["href"],
+        legacy["urls"][0]["url"],
+        *(legacy["info"][key] for key in ("project_url", "release_url")),
         *locations,
         pip.split("--index-url ")[1],
     ]
@@ -62,6 +66,29 @@ def test_the_setting_wins_over_what_a_proxy_says(make_site: Callable[..., Site])
         **{"X-Forwarded-Host": "other.example.org", "X-Outside-URL": "https://x.example.org"},
     )
     assert urls_said(proxy) == {OUTSIDE}
+
+
+REDIRECTS = {
+    "/simple?a=b%2B&c": "/simple/?a=b%2B&c",
+    "/+simple/Some__Project?format=text/html": "/+simple/some-project/?format=text/html",
+    "/simple/example?x": "/simple/example/?x",
+}
+
+
+@pytest.mark.parametrize("prefix", ["", "/team/index"])
+@pytest.mark.parametrize("path", REDIRECTS)
+def test_a_redirect_leads_back_through_the_proxy_with_its_query(
+    make_site: Callable[..., Site], path: str, prefix: str
+) -> None:
+    site = make_site(trusted_proxies=(PROXY,))
+    populated(site)
+    headers, _url = FORWARDED["all of it"]
+    proxy = site.client(remote_addr=PROXY, **headers)
+    for method in ("GET", "HEAD"):
+        answer = proxy.request(method, f"{prefix}/dev/stage{path}", headers={"Accept": JSON})
+        assert answer.status_code == 302
+        assert answer.headers["Location"] == f"{OUTSIDE}/dev/stage{REDIRECTS[path]}"
+        assert answer.headers["Vary"] == "Accept"
 
 
 @pytest.mark.parametrize("prefix", ["", "/team/index"])

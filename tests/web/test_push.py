@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
+from stillroom_server.testing import LocalUpstream
 from support.distributions import Distribution, make_sdist, make_wheel
 from support.site import (
     Site,
@@ -17,7 +18,6 @@ from support.site import (
     page,
     upload,
 )
-from support.upstream import LocalUpstream
 
 WHEEL = make_wheel("example", "1.0", summary="An example")
 SDIST = make_sdist("example", "1.0", summary="An example")

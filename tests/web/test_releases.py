@@ -7,7 +7,9 @@ import html5lib
 import httpx
 import pytest
 
+from stillroom_server.testing import LocalUpstream
 from support.distributions import make_sdist, make_wheel
+from support.downloads import wait_for_the_end
 from support.site import (
     HTML,
     JSON,
@@ -19,7 +21,6 @@ from support.site import (
     page,
     upload,
 )
-from support.upstream import LocalUpstream
 
 WHEEL = make_wheel("example", "1.0")
 SDIST = make_sdist("example", "1.0")
@@ -255,7 +256,8 @@ def test_a_mirror_forgets_what_it_keeps_and_gets_it_again(
     ways = [path, "/root/pypi/example/9.0", "/root/pypi/example"]
     for number, way in enumerate(ways, start=1):
         assert root.get(path).content == mirrored.content
-        fetched = [asked for asked in upstream.paths if asked.startswith("/files/")]
+        wait_for_the_end()
+        fetched = [asked for asked in upstream.paths if asked.endswith(".whl")]
         assert len(fetched) == number
         assert root.delete(way).status_code == 200, way
         assert root.delete(way).status_code == 404, way

@@ -4,7 +4,7 @@ import pytest
 
 from stillroom_server.services.access import REFUSED
 from stillroom_server.web.routes import ROUTES, Route
-from support.permission_table import ANONYMOUS, GUARDED_ROWS, OTHER, OWNER, ROWS, WHEEL, Row
+from support.permission_table import ANONYMOUS, GUARDED_ROWS, OTHER, OWNER, ROOT, ROWS, WHEEL, Row
 from support.permission_world import World
 from support.site import HTML, basic
 
@@ -104,6 +104,31 @@ def test_where_nothing_is_strangers_are_refused_and_others_told(
     assert refused.status_code == 401
     assert REFUSED in refused.text or method == "HEAD"
     assert world.clients[OTHER].request(method, path).status_code == 404
+
+
+NOT_OURS = [
+    "/_/oidc/audience",
+    "/_/oidc/mint-token",
+    "/_/",
+    "/.well-known/pytp",
+    "/.well-known/x/y",
+]
+
+
+@pytest.mark.parametrize("method", ANY_METHOD)
+@pytest.mark.parametrize("path", NOT_OURS)
+def test_what_clients_look_for_at_any_host_is_not_there_for_anybody(
+    world: World, path: str, method: str
+) -> None:
+    stranger = world.site.client(**STRANGERS["a wrong password"])
+    for client in (world.site.anonymous, stranger, world.clients[OWNER], world.clients[ROOT]):
+        answer = client.request(method, path)
+        assert answer.status_code == 404
+        assert "WWW-Authenticate" not in answer.headers
+        assert answer.headers["Content-Type"] == "application/json"
+        assert method == "HEAD" or answer.json()["message"] == "There is nothing at this address."
+        other = client.request(method, path, headers={"Accept": "*/*"})
+        assert (other.status_code, other.headers["Content-Type"][:10]) == (404, "text/plain")
 
 
 # The addresses of pages under the name `simple` are also those of a project of that name.

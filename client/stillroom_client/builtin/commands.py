@@ -6,7 +6,7 @@ import click
 
 from ..commands.index import index
 from ..commands.login import login, logout, whoami
-from ..commands.projects import list_, push, remove, unyank, yank
+from ..commands.projects import list_, push, remove, status, unyank, yank
 from ..commands.upload import upload
 from ..commands.use import use
 from ..commands.user import user
@@ -28,5 +28,6 @@ def stillroom_commands() -> Sequence[click.Command]:
         remove,
         yank,
         unyank,
+        status,
         push,
     ]

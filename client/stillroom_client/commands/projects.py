@@ -1,4 +1,4 @@
-"""`list`, `remove`, `yank`, `unyank` and `push`: what an index holds."""
+"""`list`, `remove`, `yank`, `unyank`, `status` and `push`: what an index holds."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,13 +8,15 @@ import click
 from packaging.version import InvalidVersion, Version
 
 from ..addresses import IndexName, Release
-from ..errors import ClientError
+from ..errors import ClientError, WrongUsage
 from ..output import columns
 from ..session import Session
 from .options import examples, index_option, json_option, yes_option
 
 # devpi's rows for a step that was done, or that had been done before.
 DONE = {200, 201, 410}
+
+STATUSES = ("active", "deprecated", "archived", "quarantined")
 
 
 @click.command(
@@ -142,6 +144,46 @@ def _set_yanked(
     session.server.yank(index, wanted, value, filename)
     verb = "Unyanked" if value is False else "Yanked"
     session.output.say(f"{verb} {filename or wanted} on {index}.")
+
+
+@click.command(
+    epilog=examples(
+        "stillroom status myproject",
+        "stillroom status myproject archived --reason 'moved to otherproject'",
+        "stillroom status myproject active --index dev/release",
+    )
+)
+@click.argument("project")
+@click.argument("status", required=False, type=click.Choice(STATUSES))
+@click.option("--reason", metavar="TEXT", help="Why, in one line, for those who use it.")
+@index_option
+@json_option
+@click.pass_obj
+def status(
+    session: Session,
+    project: str,
+    status: str | None,
+    reason: str | None,
+    index_name: str | None,
+) -> None:
+    """Print the status of a project, or set it.
+
+    An archived project takes no more files. A quarantined one does not offer those that it has
+    either. Deprecated is a hint for people.
+    """
+    index = session.index(index_name)
+    wanted = Release.parse(project)
+    if wanted.version is not None:
+        raise WrongUsage(f"a status is that of a whole project: {wanted.project}")
+    if status is not None:
+        session.server.set_status(index, wanted.project, status, reason)
+        session.output.say(f"{wanted.project} is {status} on {index}.")
+        return
+    if reason is not None:
+        raise WrongUsage("--reason needs the status that it is for")
+    shown = session.server.status(index, wanted.project)
+    line = ": ".join(str(shown[key]) for key in ("status", "reason") if key in shown)
+    session.output.data(dict(shown), [line])
 
 
 @click.command(

@@ -2,33 +2,46 @@
 
 import importlib.metadata
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from stillroom_server.builtin.password import Argon2Hasher
+from stillroom_server.domain.addresses import PrivateUpstreams
+from stillroom_server.domain.errors import Trouble
 from stillroom_server.plugin.manager import Plugins
 from stillroom_server.services.access import Access
 from stillroom_server.services.accounts import AccountChecks, Authenticator, PasswordMemory
+from stillroom_server.services.breakers import Breakers
 from stillroom_server.services.catalog import Catalog
+from stillroom_server.services.companions import Companions
 from stillroom_server.services.downloads import Downloads
 from stillroom_server.services.events import EventTeller
+from stillroom_server.services.eviction import Eviction
 from stillroom_server.services.files import FileService
 from stillroom_server.services.indexes import IndexService
 from stillroom_server.services.mirrors import Mirrors
 from stillroom_server.services.pages import Pages
 from stillroom_server.services.ports import BlobStore, Inspector, PasswordHasher, Upstream
+from stillroom_server.services.prefetch import Prefetch
+from stillroom_server.services.project_lists import ProjectLists
 from stillroom_server.services.releases import Releases
+from stillroom_server.services.statuses import Statuses
+from stillroom_server.services.summaries import Summaries
 from stillroom_server.services.sweep import Sweep
 from stillroom_server.services.tokens import TokenService
 from stillroom_server.services.uploads import Uploads
+from stillroom_server.services.upstream_states import UpstreamStates
 from stillroom_server.services.users import UserService
+from stillroom_server.services.uses import Uses
 from stillroom_server.storage.database import SqlDatabase
 from stillroom_server.web.application import make_application
 from stillroom_server.web.services import Services, WebSettings
 
 from .data_folder import DataFolder
 from .settings import Settings
+from .upstream_credentials import upstream_credentials
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -50,6 +63,27 @@ def database_url(settings: Settings) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class Mirroring:
+    """What has to do with mirrors, for servers and for the command line."""
+
+    breakers: Breakers
+    mirrors: Mirrors
+    lists: ProjectLists
+    downloads: Downloads
+    uses: Uses
+    files: FileService
+    eviction: Eviction
+    prefetch: Prefetch
+
+    def close(self) -> None:
+        """Write down what was noted, and let what goes on in the background end quietly."""
+        self.mirrors.close()
+        self.lists.close()
+        with suppress(Trouble):
+            self.uses.flush()
+
+
+@dataclass(frozen=True, slots=True)
 class Server:
     """One server, ready to serve."""
 
@@ -57,11 +91,13 @@ class Server:
     services: Services
     events: EventTeller
     sweep: Sweep
+    mirroring: Mirroring
     parts: "Adapters"
 
     def close(self) -> None:
         """End the background work, and let go of the database and of upstreams."""
         self.events.stop()
+        self.mirroring.close()
         self.parts.upstream.close()
         self.parts.database.close()
 
@@ -82,14 +118,18 @@ def adapters(settings: Settings, extra_plugins: Mapping[str, object] | None = No
     """The real ones. The database must be migrated and the blob store created."""
     from stillroom_server.archives.bounds import ArchiveLimits
     from stillroom_server.archives.inspector import ArchiveInspector
-    from stillroom_server.upstream.client import HttpUpstream, Limits
+    from stillroom_server.upstream.client import HttpUpstream
+    from stillroom_server.upstream.limits import Limits
 
     plugins = Plugins(extra_plugins)
     return Adapters(
         database=SqlDatabase(database_url(settings)),
         store=plugins.blob_store(settings.blob_store).open(settings.data),
         upstream=HttpUpstream(
-            user_agent=f"stillroom/{version()}", limits=Limits(page=settings.upstream_seconds)
+            user_agent=f"stillroom/{version()}",
+            limits=Limits(page=settings.upstream_seconds),
+            credentials=upstream_credentials(settings),
+            private=PrivateUpstreams.parse(settings.private_upstreams),
         ),
         inspector=ArchiveInspector(ArchiveLimits()),
         hasher=Argon2Hasher(settings.password_hashes_at_once),
@@ -99,7 +139,8 @@ def adapters(settings: Settings, extra_plugins: Mapping[str, object] | None = No
 
 def assemble(settings: Settings, parts: Adapters) -> Server:
     """Build the use cases on the adapters, and the web on the use cases."""
-    services, sweep = _services(settings, parts)
+    mirroring = mirroring_of(settings, parts)
+    services, sweep = _services(settings, parts, mirroring)
     web = WebSettings(
         version=version(),
         outside_url=settings.outside_url or None,
@@ -111,19 +152,41 @@ def assemble(settings: Settings, parts: Adapters) -> Server:
         services=services,
         events=EventTeller(parts.database, parts.plugins.listeners()),
         sweep=sweep,
+        mirroring=mirroring,
         parts=parts,
     )
 
 
-def _services(settings: Settings, parts: Adapters) -> tuple[Services, Sweep]:
+def mirroring_of(settings: Settings, parts: Adapters) -> Mirroring:
+    """Build what has to do with mirrors."""
+    database, store, upstream = parts.database, parts.store, parts.upstream
+    breakers = Breakers()
+    mirrors = Mirrors(database, upstream, utc_now, breakers)
+    downloads = Downloads(
+        database, store, upstream, utc_now, max_size=settings.max_mirrored_file_size
+    )
+    companions = Companions(database, store, upstream, parts.inspector, mirrors, utc_now)
+    uses = Uses(database, utc_now)
+    files = FileService(database, store, mirrors, downloads, companions, uses, utc_now)
+    return Mirroring(
+        breakers=breakers,
+        mirrors=mirrors,
+        lists=ProjectLists(database, upstream, utc_now, breakers),
+        downloads=downloads,
+        uses=uses,
+        files=files,
+        eviction=Eviction(database, store, mirrors, uses),
+        prefetch=Prefetch(mirrors, files),
+    )
+
+
+def _services(settings: Settings, parts: Adapters, mirroring: Mirroring) -> tuple[Services, Sweep]:
     database, store, plugins = parts.database, parts.store, parts.plugins
     accounts = AccountChecks(database, PasswordMemory(parts.hasher), utc_now)
     authenticator = Authenticator(plugins, accounts)
     access = Access(database, open_signup=settings.open_signup)
-    mirrors = Mirrors(database, parts.upstream, utc_now)
+    mirrors, files = mirroring.mirrors, mirroring.files
     pages = Pages(database, mirrors)
-    downloads = Downloads(database, store, parts.upstream, utc_now)
-    files = FileService(database, store, mirrors, downloads)
     services = Services(
         access=access,
         authenticator=authenticator,
@@ -138,15 +201,20 @@ def _services(settings: Settings, parts: Adapters) -> tuple[Services, Sweep]:
             utc_now,
             default_acl_read=settings.default_acl_read,
             user_mirrors=settings.user_mirrors,
+            private_upstreams=PrivateUpstreams.parse(settings.private_upstreams),
         ),
+        lists=mirroring.lists,
         pages=pages,
         releases=Releases(database, store, parts.inspector, access, mirrors, files, utc_now),
+        statuses=Statuses(database),
+        summaries=Summaries(database, pages, files),
         tokens=TokenService(
             database, authenticator, utc_now, login_seconds=settings.login_seconds
         ),
         uploads=Uploads(
             database, store, parts.inspector, utc_now, max_size=settings.max_file_size
         ),
+        upstreams=UpstreamStates(database, access, mirroring.breakers),
         users=UserService(
             database, parts.hasher, utc_now, password_length=settings.password_length
         ),

@@ -39,6 +39,13 @@ class _Task(WSGITask):  # type: ignore[misc]  # waitress has no types
         if self.has_body or self.wrote_header or self.version != "1.1" or asked_to:
             super().set_close_on_finish()
 
+    def build_response_header(self) -> bytes:
+        """End the answer to HEAD with its headers: waitress would send the end of a body too."""
+        header: bytes = super().build_response_header()
+        if self.request.command == "HEAD":
+            self.chunked_response = False
+        return header
+
 
 class _Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
     task_class = _Task
@@ -85,6 +92,8 @@ class Engine:
             max_request_body_size=max_file_size + FORM_BYTES,
             connection_limit=1000,
             channel_timeout=120,
+            # waitress keeps in memory what a slow client has not taken, up to this for each.
+            outbuf_high_watermark=1024 * 1024,
             # The headers of proxies are read, or dropped, by our own middleware.
             clear_untrusted_proxy_headers=False,
             expose_tracebacks=False,

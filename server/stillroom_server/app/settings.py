@@ -8,14 +8,16 @@ import dataclasses
 import os
 import tomllib
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from stillroom_server.domain.addresses import PrivateUpstreams
 from stillroom_server.domain.errors import StillroomError
 from stillroom_server.domain.identity import ANONYMOUS, AUTHENTICATED
-from stillroom_server.domain.options import check_principal, check_upstream_url
+from stillroom_server.domain.options import check_principal, check_upstream_url, check_url
+from stillroom_server.domain.upstream_credentials import UpstreamCredentials
 
 ENVIRONMENT_PREFIX = "STILLROOM_"
 CONFIG_VARIABLE = ENVIRONMENT_PREFIX + "CONFIG"
@@ -53,13 +55,31 @@ def _principals(items: tuple[str, ...]) -> tuple[str, ...]:
         ) from None
 
 
+_URL_RULE = "it must be an http or https URL without user name, query and fragment"
+
+
 def _url_or_nothing(text: str) -> str:
+    try:
+        return check_url(text) if text else ""
+    except ValueError:
+        raise ValueError(_URL_RULE) from None
+
+
+def _upstream_or_nothing(text: str) -> str:
     try:
         return check_upstream_url(text) if text else ""
     except ValueError:
-        raise ValueError(
-            "it must be an http or https URL without user name, query and fragment"
-        ) from None
+        raise ValueError(f"{_URL_RULE}, or a vendor's short form") from None
+
+
+def _private_upstreams(items: tuple[str, ...]) -> tuple[str, ...]:
+    PrivateUpstreams.parse(items)
+    return items
+
+
+def _upstream_credentials(items: tuple[str, ...]) -> tuple[str, ...]:
+    UpstreamCredentials.parse(items)
+    return items
 
 
 @dataclass(frozen=True)
@@ -115,12 +135,34 @@ class Settings:
         "",
         "The upstream that root/pypi gets at the first start; empty for the public index. Later "
         "it is an option of that index.",
-        check=_url_or_nothing,
+        check=_upstream_or_nothing,
+    )
+    private_upstreams: tuple[str, ...] = _declare(
+        (),
+        "The hosts, addresses and networks that mirrors may use although they are loopback, "
+        "private or link-local; hosts and addresses may carry `:port`.",
+        check=_private_upstreams,
+    )
+    upstream_credentials: tuple[str, ...] = _declare(
+        (),
+        "Credentials for upstreams, as URLs: https://user:password@host/path/, or "
+        "https://:token@host/path/ for a Bearer token. They go to upstreams below that URL, and "
+        "to that host only.",
+        secret=True,
+        check=_upstream_credentials,
+    )
+    upstream_credentials_file: str = _declare(
+        "",
+        "A file with more credentials for upstreams, a URL on each line, `#` for comments; read "
+        "at the start.",
     )
     upstream_seconds: int = _declare(
         20,
         "How long an upstream may take for a page, in seconds, before a kept one is served.",
         check=_at_least_one,
+    )
+    max_mirrored_file_size: int = _declare(
+        20 * 1024**3, "The largest file that a mirror passes on, in bytes."
     )
     log_level: str = _declare("info", "What is logged: debug, info, warning or error.")
 
@@ -248,9 +290,19 @@ def load(
         except ValueError as error:
             shown = "" if setting.secret else f", not {raw!r}"
             faults.append(f"{setting.name} ({source}): {error}{shown}")
+    if not faults:
+        faults.extend(_faults_between(values, sources))
     if faults:
         raise SettingsError("; ".join(faults))
     return LoadedSettings(Settings(**values), sources)
+
+
+def _faults_between(values: Mapping[str, Any], sources: Mapping[str, str]) -> Iterator[str]:
+    """What is wrong with settings that are right each by itself."""
+    allowed = PrivateUpstreams.parse(values["private_upstreams"])
+    refusal = allowed.refusal_of_url(values["public_index"])
+    if refusal is not None:
+        yield f"public_index ({sources['public_index']}): {refusal}"
 
 
 def _file(

@@ -2,11 +2,12 @@
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from stillroom_server.domain.errors import Trouble
+from stillroom_server.domain.errors import StillroomError
 from stillroom_server.plugin.manager import Plugins
 from stillroom_server.services.setup import is_set_up, new_password, set_up
 from stillroom_server.storage import migrate
@@ -21,6 +22,8 @@ log = logging.getLogger(__name__)
 
 SWEEP_SECONDS = 3600.0
 FIRST_SWEEP_SECONDS = 300.0
+MIRRORS_SECONDS = 60.0
+"""Between two looks at what mirrors keep and what of it was used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,11 +144,22 @@ def _shown_host(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
+@dataclass(frozen=True, slots=True)
+class Chore:
+    """Something that a running server does every so many seconds, the first time after `first`."""
+
+    name: str
+    first: float
+    every: float
+    work: Callable[[], None]
+
+
 class Chores:
-    """What a running server does now and then: the sweep."""
+    """What a running server does now and then, one thing after the other."""
 
     def __init__(self, server: Server) -> None:
         self._server = server
+        self._evicted_after: int | None = None
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="chores", daemon=True)
 
@@ -159,14 +173,40 @@ class Chores:
         self._thread.join()
 
     def _run(self) -> None:
-        wait = FIRST_SWEEP_SECONDS
-        while not self._stop.wait(wait):
-            wait = SWEEP_SECONDS
-            try:
-                report = self._server.sweep.run()
-            except Trouble as trouble:
-                log.warning("sweep: %s", trouble)
-            except Exception:
-                log.exception("sweep: it failed; it is tried again")
-            else:
-                log.info("sweep: %d blobs doomed, %d deleted", report.doomed, report.deleted)
+        chores = (
+            Chore("sweep", FIRST_SWEEP_SECONDS, SWEEP_SECONDS, self._sweep),
+            Chore("eviction", MIRRORS_SECONDS, MIRRORS_SECONDS, self._evict),
+            Chore("old lists", FIRST_SWEEP_SECONDS, SWEEP_SECONDS, self._drop_lists),
+        )
+        begun = time.monotonic()
+        due = {chore.name: begun + chore.first for chore in chores}
+        while not self._stop.wait(max(0.0, min(due.values()) - time.monotonic())):
+            for chore in chores:
+                if due[chore.name] <= time.monotonic() and not self._stop.is_set():
+                    self._do(chore)
+                    due[chore.name] = time.monotonic() + chore.every
+
+    def _do(self, chore: Chore) -> None:
+        try:
+            chore.work()
+        except StillroomError as error:
+            log.warning("%s: %s", chore.name, error)
+        except Exception:
+            log.exception("%s: it failed; it is tried again", chore.name)
+
+    def _sweep(self) -> None:
+        report = self._server.sweep.run()
+        log.info("sweep: %d blobs doomed, %d deleted", report.doomed, report.deleted)
+
+    def _evict(self) -> None:
+        """Note what was used; if anything was fetched since the last time, keep within budgets."""
+        mirroring = self._server.mirroring
+        mirroring.uses.flush()
+        fetched = mirroring.downloads.fetched
+        if fetched != self._evicted_after:
+            mirroring.eviction.run_all()
+            self._evicted_after = fetched
+
+    def _drop_lists(self) -> None:
+        dropped = self._server.services.lists.drop_old()
+        log.info("old lists: %d names of lists that hold no more deleted", dropped)

@@ -10,6 +10,7 @@ from stillroom_server.services.ports import Inspected
 from .bounds import ArchiveLimits, UnreadableArchive
 from .sdists import inspect_sdist
 from .tar_headers import BLOCK, is_header
+from .wheel_metadata import read_wheel_metadata
 from .wheels import inspect_wheel
 from .zip_directory import END_SIGNATURE
 
@@ -43,6 +44,14 @@ class ArchiveInspector:
         except UnreadableArchive as error:
             rule = f"it is not a readable {_KINDS[filename.filetype]}: {error}"
             raise InvalidRequest.one("content", rule) from None
+
+    def wheel_metadata(self, file: BinaryIO) -> bytes:
+        """The METADATA of a mirrored wheel, byte for byte; nothing else of it is judged.
+
+        Raises InvalidRequest where there is not exactly one that is reasonable. Errors of the
+        file itself pass through.
+        """
+        return read_wheel_metadata(file)
 
 
 def _refuse_polyglot(file: BinaryIO, size: int, filetype: FileType) -> None:

@@ -53,6 +53,13 @@ OPTIONS = (
         "Projects to which mirrors may add files although they live here; `*` for all.",
         check_project_or_all,
     ),
+    Option(
+        "shadow_mirrors",
+        "boolean",
+        True,
+        "Whether a first upload may take a name that a mirror of the lineage is known to have, "
+        "and so hide the mirror's project; else that is refused.",
+    ),
     RESERVED,
     TITLE,
     Option("description", "text", None, "What it is for, for people."),

@@ -8,7 +8,7 @@ import click
 from stillroom_server.app.settings import SettingsError
 from stillroom_server.domain.errors import StillroomError
 
-from . import database, maintenance, serving
+from . import database, maintenance, mirror, serving
 
 REFUSED = 1
 WRONG_USAGE = 2
@@ -29,6 +29,7 @@ cli.add_command(serving.settings)
 cli.add_command(database.db)
 cli.add_command(maintenance.passwd)
 cli.add_command(maintenance.sweep)
+cli.add_command(mirror.mirror)
 
 
 def main() -> None:

@@ -136,10 +136,7 @@ def read_verdict(identity: Identity, lineage: Lineage) -> Verdict:
 
 def _may_read(identity: Identity, index: Index) -> bool:
     return (
-        index.has_upstream
-        or identity.is_root
-        or identity.user == index.name.user
-        or _listed(identity, index.acl_read)
+        identity.is_root or identity.user == index.name.user or _listed(identity, index.acl_read)
     )
 
 

@@ -12,6 +12,8 @@
      │    └── TooLarge           it is over a limit
      └── Trouble                 ours or the upstream's; worth another try later
           ├── UpstreamFailed     the upstream cannot be reached or answers nonsense
+          │    ├── UpstreamLeftAlone   it failed again and again, and is not asked for a while
+          │    └── UpstreamFileUnusable   what it sends is not the file that it lists
           ├── UpstreamTimeout    the upstream does not answer in time
           ├── Overloaded         too much of this is asked for at the same time
           ├── StorageBusy        the database or the store cannot be used now
@@ -94,16 +96,26 @@ class TooLarge(Refusal):
 class Trouble(StillroomError):
     """Not the client's fault; the same request may succeed later.
 
-    `retry_after` is the number of seconds to wait before that.
+    `retry_after` is the number of seconds to wait before that. `wait` is as many where somebody
+    asked for them, such as an upstream by its Retry-After, and 0 where the number is our own.
     """
 
-    def __init__(self, message: str, *, retry_after: int = 10) -> None:
+    def __init__(self, message: str, *, retry_after: int | None = None) -> None:
         super().__init__(message)
-        self.retry_after = retry_after
+        self.retry_after = 10 if retry_after is None else retry_after
+        self.wait = retry_after or 0
 
 
 class UpstreamFailed(Trouble):
     """The upstream cannot be reached, answers with an error, or with something unreadable."""
+
+
+class UpstreamLeftAlone(UpstreamFailed):
+    """The upstream failed again and again, and is not asked for a while."""
+
+
+class UpstreamFileUnusable(UpstreamFailed):
+    """What the upstream sends is not the file that it lists, or is more than we take."""
 
 
 class UpstreamTimeout(Trouble):

@@ -27,7 +27,9 @@ class EventKind(enum.StrEnum):
     FILE_UNYANKED = "file-unyanked"
     RELEASE_REMOVED = "release-removed"
     PROJECT_REMOVED = "project-removed"
+    PROJECT_STATUS_CHANGED = "project-status-changed"
     MIRROR_PAGE_CHANGED = "mirror-page-changed"
+    MIRROR_FILE_REFUSED = "mirror-file-refused"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from datetime import datetime
 from .distributions import FileType
 from .metadata import MetadataValue
 from .names import IndexName, ProjectName, UserName
+from .status import ACTIVE, ProjectStatus
 
 Yanked = bool | str
 """False, True, or the reason: never the empty string (PEP 592)."""
@@ -21,6 +22,7 @@ class Project:
     name: ProjectName
     display_name: str
     created: datetime
+    status: ProjectStatus = ACTIVE
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,6 +69,38 @@ class Index:
         return value if isinstance(value, str) else None
 
     @property
+    def upstream_urls(self) -> tuple[str, ...]:
+        """The base URLs of equivalent upstreams, in the order in which a mirror asks them."""
+        first = () if self.upstream_url is None else (self.upstream_url,)
+        return tuple(dict.fromkeys((*first, *self._list("mirror_fallback_urls"))))
+
+    @property
+    def keeps_delisted(self) -> bool:
+        """Whether a mirror goes on listing what it holds and the upstream has deleted."""
+        return self.options.get("mirror_keep_delisted") is True
+
+    @property
+    def sends_clients_upstream(self) -> bool:
+        """Whether clients of a mirror fetch files from the upstream themselves."""
+        return self.options.get("mirror_use_external_urls") is True
+
+    @property
+    def keeps_files(self) -> bool:
+        """Whether a mirror keeps the files that it fetched, and not only their metadata."""
+        return self.options.get("mirror_metadata_only") is not True
+
+    @property
+    def size_budget(self) -> int:
+        """How many bytes a mirror may keep, 0 for any number."""
+        value = self.options.get("mirror_size_budget", 0)
+        return value if isinstance(value, int) else 0
+
+    @property
+    def shadows_mirrors(self) -> bool:
+        """Whether a first upload may take a name that a mirror of the lineage has."""
+        return self.options.get("shadow_mirrors") is not False
+
+    @property
     def cache_expiry(self) -> int:
         """For how many seconds a mirror's page counts as fresh."""
         value = self.options.get("mirror_cache_expiry", 0)

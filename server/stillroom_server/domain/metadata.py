@@ -210,7 +210,8 @@ def form_faults(form: UploadForm, archive: CoreMetadata, filetype: str) -> list[
     that is not empty. An empty or UNKNOWN field says nothing.
     """
     faults: list[Fault] = []
-    name = _present(form.name)
+    # As it was sent: with a space or a line break around it, it is no name.
+    name = "" if form.name == "UNKNOWN" else form.name
     if name and canonicalize_name(name) != archive.project:
         faults.append(Fault("name", f"the form says {name[:80]!r}, the archive {archive.name!r}"))
     version = _present(form.version)

@@ -15,9 +15,10 @@ from packaging.utils import canonicalize_name
 from .errors import Fault, InvalidRequest
 from .identity import ANONYMOUS, AUTHENTICATED
 from .names import IndexName, shown
+from .vendors import expand
 
 OptionValue = bool | int | str | tuple[str, ...]
-Kind = Literal["boolean", "seconds", "text", "url", "list"]
+Kind = Literal["boolean", "seconds", "bytes", "text", "url", "list"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +51,18 @@ def _boolean(_option: Option, raw: object) -> bool:
 
 
 def _seconds(_option: Option, raw: object) -> int:
-    digits = str(raw) if isinstance(raw, int) and not isinstance(raw, bool) else raw
-    if isinstance(digits, str) and re.fullmatch(r"[0-9]{1,9}", digits, re.ASCII):
-        return int(digits)
-    raise ValueError(f"{shown(raw)} is not a whole number of seconds")
+    return _number(raw, "seconds", digits=9)
+
+
+def _bytes(_option: Option, raw: object) -> int:
+    return _number(raw, "bytes", digits=18)
+
+
+def _number(raw: object, unit: str, *, digits: int) -> int:
+    text = str(raw) if isinstance(raw, int) and not isinstance(raw, bool) else raw
+    if isinstance(text, str) and re.fullmatch(rf"[0-9]{{1,{digits}}}", text, re.ASCII):
+        return int(text)
+    raise ValueError(f"{shown(raw)} is not a whole number of {unit}")
 
 
 def _text(option: Option, raw: object) -> str:
@@ -76,6 +85,7 @@ def _list(option: Option, raw: object) -> tuple[str, ...]:
 _READERS: Mapping[Kind, Callable[[Option, object], OptionValue]] = {
     "boolean": _boolean,
     "seconds": _seconds,
+    "bytes": _bytes,
     "text": _text,
     "url": _text,
     "list": _list,
@@ -119,7 +129,12 @@ def check_pattern(text: str) -> str:
 
 
 def check_upstream_url(text: str) -> str:
-    """`mirror_url`: an http(s) URL without credentials, query or fragment; gets its slash."""
+    """`mirror_url`: the URL of an index, or a vendor's short form for one; see `check_url`."""
+    return check_url(expand(text))
+
+
+def check_url(text: str) -> str:
+    """An http(s) URL without credentials, query or fragment; gets its slash."""
     try:
         parts = urlsplit(text.strip())
         _ = parts.port

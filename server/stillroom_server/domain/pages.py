@@ -7,6 +7,8 @@ from datetime import datetime
 from .distributions import release_key, version_in
 from .files import File, Yanked
 from .names import IndexName, ProjectName
+from .status import ACTIVE, ProjectStatus
+from .upstream import TimeSource, UpstreamFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +16,9 @@ class PageFile:
     """One file on a project's page.
 
     `hashes` maps algorithm to hex digest; `core_metadata` the same for its `.metadata`, empty
-    where that is served without a known digest, None where there is none.
+    where that is served without a known digest, None where there is none. `time_source` says
+    where `uploaded` is from. `refused` is a second digest, `algorithm=hex`, that an upstream
+    lists for it. `has_provenance` tells whether its attestations are served.
     """
 
     filename: str
@@ -25,6 +29,9 @@ class PageFile:
     requires_python: str | None = None
     yanked: Yanked = False
     core_metadata: Mapping[str, str] | None = None
+    time_source: TimeSource = TimeSource.UPSTREAM
+    refused: str | None = None
+    has_provenance: bool = False
 
     @property
     def url_digest(self) -> str:
@@ -45,6 +52,23 @@ class PageFile:
             core_metadata={"sha256": file.metadata_sha256} if file.metadata_sha256 else None,
         )
 
+    @classmethod
+    def of_mirror(cls, index: IndexName, file: UpstreamFile) -> "PageFile":
+        """How a mirrored file stands on a page."""
+        return cls(
+            filename=file.filename,
+            index=index,
+            hashes=file.hashes,
+            size=file.size,
+            uploaded=file.uploaded,
+            requires_python=file.requires_python,
+            yanked=file.yanked,
+            core_metadata=file.core_metadata,
+            time_source=file.time_source,
+            refused=file.refused,
+            has_provenance=file.provenance is not None,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class ProjectPage:
@@ -53,13 +77,7 @@ class ProjectPage:
     name: ProjectName
     files: tuple[PageFile, ...]
     versions: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ProjectList:
-    """The names of the projects that an index shows, sorted."""
-
-    names: tuple[str, ...]
+    status: ProjectStatus = ACTIVE
 
 
 def merge(name: ProjectName, parts: Iterable[Sequence[PageFile]]) -> ProjectPage:

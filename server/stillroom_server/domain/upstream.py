@@ -2,16 +2,31 @@
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from .files import Yanked
 from .names import ProjectName
+from .status import ACTIVE, ProjectStatus
+
+
+class TimeSource(enum.StrEnum):
+    """Where the upload time of a mirrored file is from."""
+
+    UPSTREAM = "upstream"
+    LAST_MODIFIED = "last-modified"
+    FIRST_SEEN = "first-seen"
 
 
 @dataclass(frozen=True, slots=True)
 class UpstreamFile:
-    """A file as the upstream's page describes it. `url` is absolute, without a fragment."""
+    """A file as the upstream's page describes it. `url` is absolute, without a fragment.
+
+    `core_metadata` are the digests of its `.metadata`, empty where that is there without a known
+    digest, None where there is none. `provenance` is the URL of its attestations (PEP 740).
+    `refused` is a digest, `algorithm=hex`, that the upstream lists now although it listed another
+    one first; the file goes on being what it was.
+    """
 
     filename: str
     url: str
@@ -21,6 +36,14 @@ class UpstreamFile:
     requires_python: str | None = None
     yanked: Yanked = False
     core_metadata: Mapping[str, str] | None = None
+    provenance: str | None = None
+    refused: str | None = None
+    time_source: TimeSource = TimeSource.UPSTREAM
+
+    @property
+    def is_wheel(self) -> bool:
+        """Whether its metadata can be read from it."""
+        return self.filename.endswith(".whl")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +56,18 @@ class Validators:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """The first digest and the first time that a file name was seen on an upstream's page."""
+    """What we learned of a file name, beside what the upstream's page says now.
 
-    sha256: str | None
+    `hashes` are the first digests that were seen, by algorithm, and that of the content once it
+    was fetched. `size` (bytes), `modified` (its Last-Modified) and `metadata_sha256` are known
+    once the file was fetched.
+    """
+
     first_seen: datetime
+    hashes: Mapping[str, str] = field(default_factory=dict)
+    size: int | None = None
+    modified: datetime | None = None
+    metadata_sha256: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +75,10 @@ class CachedPage:
     """What an upstream last said of one project, and every file name that it ever listed.
 
     `files` is empty and `exists` False once the upstream says that there is no such project.
-    `checked` is when it was last asked with success.
+    `checked` is when it was last asked with success. `delisted` are the files that it listed once
+    and does not list now. `source` is the URL of that one of several equivalent upstreams that
+    said all this. `ranges` tells whether its files can be read in parts, None where that was not
+    tried.
     """
 
     project: ProjectName
@@ -53,10 +87,10 @@ class CachedPage:
     validators: Validators
     checked: datetime
     seen: Mapping[str, Seen] = field(default_factory=dict)
-
-    def says_the_same(self, other: "CachedPage") -> bool:
-        """Whether an installer would see no difference."""
-        return self.exists == other.exists and self.files == other.files
+    status: ProjectStatus = ACTIVE
+    delisted: tuple[UpstreamFile, ...] = ()
+    source: str | None = None
+    ranges: bool | None = None
 
 
 class Freshness(enum.Enum):
@@ -72,26 +106,25 @@ def freshness(page: CachedPage, expiry: timedelta, now: datetime) -> Freshness:
     return Freshness.FRESH if timedelta(0) <= age < expiry else Freshness.EXPIRED
 
 
-def remember(
-    files: tuple[UpstreamFile, ...], seen: Mapping[str, Seen], now: datetime
-) -> dict[str, Seen]:
-    """Add the names that were not seen before; what was seen first stays as it was."""
-    result = dict(seen)
-    for file in files:
-        known = result.get(file.filename)
-        digest = file.hashes.get("sha256")
-        if known is None:
-            result[file.filename] = Seen(sha256=digest, first_seen=now)
-        elif known.sha256 is None and digest is not None:
-            result[file.filename] = replace(known, sha256=digest)
-    return result
-
-
 @dataclass(frozen=True, slots=True)
 class KeptFile:
-    """A mirrored file whose content is here: which blob, and how large."""
+    """A mirrored file whose content is here: which blob, how large, and when it was last used."""
 
     filename: str
     sha256: str
     size: int
     fetched: datetime
+    used: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class NameList:
+    """An upstream's list of all its projects, as it was last read to its end.
+
+    `fetched` is when it was last read or confirmed, `count` how many names it has.
+    """
+
+    id: int
+    fetched: datetime
+    count: int
+    validators: Validators = Validators()

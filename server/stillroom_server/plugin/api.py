@@ -15,7 +15,13 @@ from stillroom_server.domain.errors import (
     Trouble,
 )
 from stillroom_server.domain.events import Event, EventKind, JournalEntry
-from stillroom_server.domain.identity import Credentials, Identity, Scope, TokenLimits
+from stillroom_server.domain.identity import (
+    ANONYMOUS,
+    Credentials,
+    Identity,
+    Scope,
+    TokenLimits,
+)
 from stillroom_server.domain.indexes import IndexType
 from stillroom_server.domain.names import IndexName, UserName, user_name
 from stillroom_server.domain.options import (
@@ -48,6 +54,7 @@ class BlobStoreKind:
 
 
 __all__ = [
+    "ANONYMOUS",
     "TOKEN_PREFIX",
     "Accounts",
     "BlobStore",

@@ -13,7 +13,7 @@ from stillroom_server.domain.names import IndexName, ProjectName
 from stillroom_server.domain.pages import PageFile
 from stillroom_server.domain.upstream import UpstreamFile
 
-from .pages import Found, Pages, of_mirror
+from .pages import Found, Pages
 from .ports import Database
 
 
@@ -105,7 +105,7 @@ def _of_mirror(
         requires = [file.requires_python for file in listed if file.requires_python]
         if requires:
             metadata["requires_python"] = requires[-1]
-        own = tuple(ReleaseFile(of_mirror(index, file)) for file in listed)
+        own = tuple(ReleaseFile(PageFile.of_mirror(index.name, file)) for file in listed)
         views.append(ReleaseView(index.name, version, metadata, own))
     return views
 

@@ -1,20 +1,25 @@
 """Files of mirrors on their way here: fetched once, followed by all who ask, kept when whole."""
 
 import copy
-import hashlib
 import logging
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from stillroom_server.domain.errors import Overloaded, StillroomError, UpstreamFailed
-from stillroom_server.domain.indexes import Index
-from stillroom_server.domain.names import IndexName, ProjectName
+from stillroom_server.domain.errors import (
+    Overloaded,
+    StillroomError,
+    UpstreamFailed,
+    UpstreamFileUnusable,
+)
+from stillroom_server.domain.names import IndexName
 from stillroom_server.domain.upstream import KeptFile
 
-from .mirrors import require_same_upstream
+from .mirrors import note_learned, require_same_upstream
 from .ports import BlobStore, BlobWriter, Clock, Database, Upstream
+from .transfers import Fetch, Received, Sleep, Wanted
 
 log = logging.getLogger(__name__)
 
@@ -24,19 +29,15 @@ WITHHELD = 64 * 1024
 READ_SIZE = 256 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What to fetch: from where, what it must be, and under which name to keep it.
+COOLDOWN_SECONDS = 5.0
+"""For how long a file that came wrong is not asked for again."""
 
-    `hashes` are the digests (hex, by algorithm) that the content must have.
-    """
+MAX_FILE_SIZE = 20 * 1024**3
+"""How many bytes a file may have, unless said."""
 
-    index: Index
-    project: ProjectName
-    filename: str
-    url: str
-    hashes: tuple[tuple[str, str], ...]
-    size: int | None
+_Key = tuple[IndexName, str, str]
+Then = Callable[[KeptFile], None]
+"""What is to be done once a file is here."""
 
 
 class Download:
@@ -138,6 +139,12 @@ class Download:
             self._changed.notify_all()
 
 
+@dataclass(frozen=True, slots=True)
+class _Cooldown:
+    until: float
+    error: StillroomError
+
+
 class Downloads:
     """Fetches files from upstreams, each once, however many ask for it."""
 
@@ -149,83 +156,140 @@ class Downloads:
         clock: Clock,
         *,
         parallel: int = 32,
+        max_size: int = MAX_FILE_SIZE,
+        sleep: Sleep = time.sleep,
     ) -> None:
         self._database = database
         self._store = store
         self._upstream = upstream
         self._clock = clock
         self._slots = threading.BoundedSemaphore(parallel)
+        self._max_size = max_size
+        self._sleep = sleep
         self._lock = threading.Lock()
-        self._running: dict[tuple[IndexName, str, str], Download] = {}
+        self._running: dict[_Key, Download] = {}
+        self._cooling: dict[_Key, _Cooldown] = {}
+        self._threads: set[threading.Thread] = set()
+        self._fetched = 0
 
-    def start(self, wanted: Wanted) -> Download:
-        """Begin to fetch, or join the fetch that is under way."""
-        key = (wanted.index.name, wanted.filename, wanted.url)
+    @property
+    def fetched(self) -> int:
+        """How many files this process has fetched so far."""
+        return self._fetched
+
+    def start(self, wanted: Wanted, then: Then | None = None) -> Download:
+        """Begin to fetch, or join the fetch that is under way.
+
+        `then` is called after the file is kept and told, by the thread that fetched it; whoever
+        follows does not wait for it.
+        """
+        key = _key(wanted)
         with self._lock:
-            download = self._running.get(key)
+            download = self._running.get(key) or self._cooled(key, wanted)
             if download is not None:
                 return download
-            download = Download(self._store, wanted.size)
-            self._running[key] = download
-        # Not the thread of whoever asked: that client may hang up, the file is wanted still.
-        thread = threading.Thread(
-            target=self._run, args=(key, wanted, download), name=f"fetch {wanted.filename}"
-        )
-        thread.daemon = True
+            download = self._running[key] = Download(self._store, wanted.size)
+            # Not that of whoever asked: such a client may hang up, the file is wanted still.
+            thread = threading.Thread(
+                target=self._run,
+                args=(key, wanted, download, then),
+                name=f"fetch {wanted.filename}",
+                daemon=True,
+            )
+            self._threads.add(thread)
         try:
             thread.start()
         except RuntimeError:
             with self._lock:
                 del self._running[key]
+                self._threads.remove(thread)
             raise Overloaded("Too many files are being fetched; try again in a moment.") from None
         return download
 
-    def _run(self, key: tuple[IndexName, str, str], wanted: Wanted, download: Download) -> None:
+    def size(self, wanted: Wanted) -> int | None:
+        """The size of a file whose content nobody wants now, None if its upstream says none.
+
+        Raises NotFound, UpstreamFailed and UpstreamTimeout.
+        """
+        if wanted.size is not None:
+            return wanted.size
+        place = wanted.place
+        with self._upstream.fetch(place.base_url, place.url) as transfer:
+            return transfer.size
+
+    def wait(self) -> None:
+        """Wait until nothing is being fetched any more, nor what is done after that."""
+        with self._lock:
+            threads = list(self._threads)
+        for thread in threads:
+            thread.join()
+
+    def _cooled(self, key: _Key, wanted: Wanted) -> Download | None:
+        """A download that has failed already, if the same one failed for good just now."""
+        cooling = self._cooling.get(key)
+        if cooling is None or time.monotonic() >= cooling.until:
+            return None
+        download = Download(self._store, wanted.size)
+        download.failed(cooling.error)
+        return download
+
+    def _run(self, key: _Key, wanted: Wanted, download: Download, then: Then | None) -> None:
+        try:
+            fetched = self._fetch_once(key, wanted, download)
+            if fetched is not None and then is not None:
+                # Not in one of the slots, for it may fetch more.
+                then(fetched)
+        finally:
+            with self._lock:
+                self._threads.remove(threading.current_thread())
+
+    def _fetch_once(self, key: _Key, wanted: Wanted, download: Download) -> KeptFile | None:
+        """Fetch for all who follow; None if that failed or the file is here already."""
         try:
             with (
                 self._slots,
-                _telling(wanted, download),
+                self._telling(wanted, download),
                 self._store.receive() as writer,
                 # Followers must know of a failure before the writer that they read is closed.
-                _telling(wanted, download),
+                self._telling(wanted, download),
             ):
                 kept = self._kept(wanted)
-                if kept is not None:
-                    download.finished(kept.sha256, kept.size)
-                else:
-                    self._fetch(wanted, download, writer)
+                if kept is None:
+                    return self._fetch(wanted, download, writer)
+                download.finished(kept.sha256, kept.size)
+            return None
         finally:
             with self._lock:
                 del self._running[key]
 
-    def _fetch(self, wanted: Wanted, download: Download, writer: BlobWriter) -> None:
-        checks = {name: hashlib.new(name) for name, _digest in wanted.hashes}
-        size = 0
-        with self._upstream.fetch(wanted.url) as transfer:
-            expected = wanted.size if wanted.size is not None else transfer.size
-            _check_size(wanted, transfer.size, expected)
-            download.started(writer, transfer.size)
-            for chunk in transfer.chunks():
-                writer.write(chunk)
-                for check in checks.values():
-                    check.update(chunk)
-                size += len(chunk)
-                if expected is not None and size > expected:
-                    break
-                download.received(len(chunk))
-        _check_size(wanted, size, expected)
-        for name, digest in wanted.hashes:
-            if checks[name].hexdigest() != digest.lower():
-                raise UpstreamFailed(
-                    f"The upstream sent {wanted.filename} with another {name} than it lists; "
-                    "it was not kept."
-                )
-        sha256 = writer.keep()
-        kept = KeptFile(wanted.filename, sha256, size, self._clock())
+    def _fetch(self, wanted: Wanted, download: Download, writer: BlobWriter) -> KeptFile:
+        fetch = Fetch(
+            self._upstream, wanted, writer, download, max_size=self._max_size, sleep=self._sleep
+        )
+        received = fetch.run()
+        now = self._clock()
+        kept = KeptFile(wanted.filename, writer.keep(), received.size, fetched=now, used=now)
+        self._note(wanted, kept, received)
+        with self._lock:
+            self._fetched += 1
+        download.finished(kept.sha256, kept.size)
+        return kept
+
+    def _note(self, wanted: Wanted, kept: KeptFile, received: Received) -> None:
         with self._database.writing() as unit:
             require_same_upstream(unit, wanted.index)
-            unit.mirror_pages.keep(wanted.index, wanted.project, kept)
-        download.finished(sha256, size)
+            if wanted.keep:
+                unit.mirror_pages.keep(wanted.index, wanted.project, kept)
+            note_learned(
+                unit,
+                wanted.index,
+                wanted.project,
+                wanted.filename,
+                now=kept.fetched,
+                sha256=kept.sha256,
+                size=kept.size,
+                modified=received.modified,
+            )
 
     def _kept(self, wanted: Wanted) -> KeptFile | None:
         """The file, if a fetch ended after somebody found that it was not here."""
@@ -237,23 +301,26 @@ class Downloads:
                 return file
         return None
 
+    @contextmanager
+    def _telling(self, wanted: Wanted, download: Download) -> Iterator[None]:
+        """Tell a failure to all who follow: nobody else would wake them."""
+        try:
+            yield
+        except StillroomError as error:
+            log.warning("%s: %s was not fetched: %s", wanted.index.name, wanted.filename, error)
+            if isinstance(error, UpstreamFileUnusable):
+                self._cool_down(_key(wanted), error)
+            download.failed(error)
+        except BaseException:
+            download.failed(UpstreamFailed(f"Fetching {wanted.filename} failed."))
+            raise
 
-@contextmanager
-def _telling(wanted: Wanted, download: Download) -> Iterator[None]:
-    """Tell a failure to all who follow: nobody else would wake them."""
-    try:
-        yield
-    except StillroomError as error:
-        log.warning("%s: %s was not fetched: %s", wanted.index.name, wanted.filename, error)
-        download.failed(error)
-    except BaseException:
-        download.failed(UpstreamFailed(f"Fetching {wanted.filename} failed."))
-        raise
+    def _cool_down(self, key: _Key, error: StillroomError) -> None:
+        now = time.monotonic()
+        with self._lock:
+            self._cooling = {k: one for k, one in self._cooling.items() if now < one.until}
+            self._cooling[key] = _Cooldown(now + COOLDOWN_SECONDS, error)
 
 
-def _check_size(wanted: Wanted, size: int | None, expected: int | None) -> None:
-    if size is not None and expected is not None and size != expected:
-        raise UpstreamFailed(
-            f"The upstream sent {size} bytes for {wanted.filename} in place of {expected}; "
-            "it was not kept."
-        )
+def _key(wanted: Wanted) -> _Key:
+    return wanted.index.name, wanted.filename, wanted.place.url

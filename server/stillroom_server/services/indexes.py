@@ -1,15 +1,16 @@
 """Indexes: create, change, delete."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from stillroom_server.domain.access import Permission
+from stillroom_server.domain.addresses import PrivateUpstreams
 from stillroom_server.domain.errors import Conflict, Fault, Forbidden, InvalidRequest
 from stillroom_server.domain.events import Event, EventKind
 from stillroom_server.domain.identity import Identity
 from stillroom_server.domain.indexes import Index, IndexType
 from stillroom_server.domain.lineage import inherits_from
-from stillroom_server.domain.names import IndexName
+from stillroom_server.domain.names import IndexName, shown
 from stillroom_server.domain.options import Options, OptionValue, apply_operations, read_options
 
 from .access import Access, lineage_in
@@ -17,6 +18,9 @@ from .ports import Clock, Database, Unit
 
 OWNER = ":OWNER:"
 """In the default of an access list: the user whose index it is."""
+
+UPSTREAM_OPTIONS = frozenset({"mirror_url", "mirror_fallback_urls"})
+"""What decides from where a mirror fetches."""
 
 Patch = Mapping[str, object] | Sequence[object]
 """A dict of new values, or a list of `key=value`, `key+=value`, `key-=value`, `key-=`."""
@@ -34,6 +38,7 @@ class IndexService:
         *,
         default_acl_read: tuple[str, ...],
         user_mirrors: bool,
+        private_upstreams: PrivateUpstreams,
     ) -> None:
         self._database = database
         self._access = access
@@ -41,6 +46,7 @@ class IndexService:
         self._clock = clock
         self._default_acl_read = default_acl_read
         self._user_mirrors = user_mirrors
+        self._private_upstreams = private_upstreams
 
     def create(self, identity: Identity, name: IndexName, body: Mapping[str, object]) -> Index:
         """Create an index from a dict of options, `type` among them.
@@ -83,8 +89,9 @@ class IndexService:
             keys = _changed_keys(index.options, options)
             if "bases" in keys:
                 self._check_bases(unit, identity, name, options)
-            if "mirror_url" in keys:
+            if not UPSTREAM_OPTIONS.isdisjoint(keys):
                 unit.mirror_pages.expire(index)
+                unit.mirror_names.expire(index)
             changed = unit.indexes.change(index, options)
             event = Event(EventKind.INDEX_CHANGED, identity.user, index=name)
             unit.journal.record(replace(event, details={"options": keys}))
@@ -116,7 +123,7 @@ class IndexService:
 
     def _defaults(self, index_type: IndexType, name: IndexName) -> dict[str, OptionValue]:
         options = index_type.defaults()
-        if "acl_read" in options:
+        if index_type.takes_uploads and "acl_read" in options:
             options["acl_read"] = self._default_acl_read
         for key, value in options.items():
             if isinstance(value, tuple):
@@ -130,12 +137,27 @@ class IndexService:
             return
         if not options.get("mirror_url"):
             raise InvalidRequest.one("mirror_url", "a mirror needs the URL of its upstream")
-        same = before is not None and before.options.get("mirror_url") == options["mirror_url"]
-        if not (same or identity.is_root or self._user_mirrors):
+        is_same = before is not None and UPSTREAM_OPTIONS.isdisjoint(
+            _changed_keys(before.options, options)
+        )
+        if not (is_same or identity.is_root or self._user_mirrors):
             raise Forbidden(
-                "Not allowed: only root makes mirrors and changes their URL here, because the "
+                "Not allowed: only root makes mirrors and changes their URLs here, because the "
                 "server fetches from there (setting user_mirrors)."
             )
+        self._check_addresses(before.options if before is not None else {}, options)
+
+    def _check_addresses(self, before: Options, options: Options) -> None:
+        """Refuse new upstreams whose URL names an address that mirrors may not use."""
+        known = {url for _, url in _upstream_urls(before)}
+        faults = [
+            Fault(key, f"{shown(url)}: {refusal}")
+            for key, url in _upstream_urls(options)
+            if url not in known
+            and (refusal := self._private_upstreams.refusal_of_url(url)) is not None
+        ]
+        if faults:
+            raise InvalidRequest(faults)
 
     def _check_bases(
         self, unit: Unit, identity: Identity, name: IndexName, options: Options
@@ -155,6 +177,15 @@ class IndexService:
             verdict = self._access.verdict(identity, Permission.READ, lineage_in(unit, base))
             if not verdict:
                 raise Forbidden(f"Not allowed as a base: {verdict.reason}.")
+
+
+def _upstream_urls(options: Options) -> Iterator[tuple[str, str]]:
+    """The URLs from which a mirror with these options fetches, each with the option's name."""
+    for key in sorted(UPSTREAM_OPTIONS):
+        value = options.get(key, ())
+        urls = (value,) if isinstance(value, str) else value
+        if isinstance(urls, tuple):
+            yield from ((key, url) for url in urls)
 
 
 def _patched(index_type: IndexType, index: Index, patch: Patch) -> dict[str, OptionValue]:

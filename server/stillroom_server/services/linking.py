@@ -9,6 +9,7 @@ from stillroom_server.domain.errors import Conflict, Forbidden
 from stillroom_server.domain.events import Event, EventKind
 from stillroom_server.domain.files import File, NewFile
 from stillroom_server.domain.indexes import Index
+from stillroom_server.domain.lineage import Lineage, origin_of
 from stillroom_server.domain.metadata import MetadataValue
 from stillroom_server.domain.names import IndexName, ProjectName, UserName
 
@@ -41,9 +42,10 @@ def link_file(
 
     The same bytes under the same name change nothing. Other bytes replace the file on a
     volatile index and raise Conflict elsewhere, as does the name of a file that was deleted.
+    Raises what `check_addition` does.
     """
     new = addition.file
-    index, held = check_name(unit, name, new)
+    index, held = check_addition(unit, name, addition.project, new)
     if held is not None and held.sha256 == new.sha256:
         return Outcome.UNCHANGED
     if held is not None:
@@ -62,18 +64,60 @@ def link_file(
     return Outcome.ADDED if held is None else Outcome.REPLACED
 
 
-def check_name(unit: Unit, name: IndexName, new: NewFile) -> tuple[Index, File | None]:
+def check_addition(
+    unit: Unit, name: IndexName, project: ProjectName, new: NewFile
+) -> tuple[Index, File | None]:
     """The stage, and the file that it holds under the name of the new one.
 
-    Raises NotFound or Forbidden where there is no such stage, and Conflict on one that is not
-    volatile if other bytes have the name, or if any had it that were deleted.
+    Raises NotFound where there is no such index, Forbidden where it is a mirror or the status of
+    the project takes no uploads, and Conflict where the project or the file may not have its
+    name.
     """
-    index = lineage_in(unit, name).asked
+    lineage = lineage_in(unit, name)
+    index = lineage.asked
     if index.has_upstream:
         raise Forbidden(f"Not allowed: {name} is a mirror and takes no uploads; use a stage.")
+    held = unit.projects.get(index, project)
+    if held is None:
+        _check_shadowing(unit, lineage, project)
+    elif not held.status.takes_uploads:
+        why = f" ({held.status.reason})" if held.status.reason else ""
+        raise Forbidden(
+            f"Not allowed: {project} is {held.status.status} in {name}{why} and takes no uploads; "
+            "its status must be active again first."
+        )
+    return index, _check_name(unit, index, new)
+
+
+def _check_shadowing(unit: Unit, lineage: Lineage, project: ProjectName) -> None:
+    """Where that is not wanted, a project that comes into a stage hides none of a mirror."""
+    index = lineage.asked
+    if index.shadows_mirrors or index.allows_mirrors(project):
+        return
+    origin = origin_of(lineage, project, unit.projects.holders(lineage.stages, project))
+    for mirror in origin.mirrors:
+        if _is_known(unit, mirror, project):
+            raise Conflict(
+                f"name: {mirror.name} has a project {project}, which would be hidden, and "
+                f"{index.name} has shadow_mirrors off; use another name, or let who administers "
+                f"{index.name} set shadow_mirrors or add the name to reserved."
+            )
+
+
+def _is_known(unit: Unit, mirror: Index, project: ProjectName) -> bool:
+    """Whether a mirror has a project, by what its upstream said so far."""
+    page = unit.mirror_pages.get(mirror, project)
+    if page is not None:
+        return page.exists
+    names = unit.mirror_names.current(mirror)
+    return names is not None and project in unit.mirror_names.with_prefix(names.id, project, 1)
+
+
+def _check_name(unit: Unit, index: Index, new: NewFile) -> File | None:
+    """The file that has the name of the new one; Conflict where it may not be replaced."""
     held = unit.files.by_key(index, new.key)
     if index.volatile or (held is not None and held.sha256 == new.sha256):
-        return index, held
+        return held
     if held is not None:
         raise Conflict(
             f"File already exists ('{held.filename}', with sha256 '{held.sha256}') in the "
@@ -84,7 +128,7 @@ def check_name(unit: Unit, name: IndexName, new: NewFile) -> tuple[Index, File |
             f"File already existed ('{new.filename}') in the non-volatile index {index.name} and "
             "was deleted; its name is not used again, upload a new version instead."
         )
-    return index, None
+    return None
 
 
 def _add(unit: Unit, index: Index, addition: Addition, *, replaces: bool) -> None:

@@ -2,237 +2,346 @@
 
 import copy
 import logging
-import threading
 import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
-from typing import TypeVar
+from datetime import datetime, timedelta
 
-from stillroom_server.domain.errors import NotFound, Trouble, UpstreamFailed
+from stillroom_server.domain.errors import (
+    Forbidden,
+    NotFound,
+    Trouble,
+    UpstreamFailed,
+    UpstreamLeftAlone,
+    UpstreamTimeout,
+)
 from stillroom_server.domain.events import Event, EventKind
 from stillroom_server.domain.indexes import Index
 from stillroom_server.domain.names import ProjectName
-from stillroom_server.domain.upstream import (
-    CachedPage,
-    Freshness,
-    UpstreamFile,
-    Validators,
-    freshness,
-    remember,
+from stillroom_server.domain.pinning import (
+    PageSaid,
+    completed,
+    contradiction,
+    learned,
+    page_after,
+    page_after_absence,
+    shows_the_same,
 )
+from stillroom_server.domain.status import ACTIVE, ProjectStatus
+from stillroom_server.domain.upstream import CachedPage, Freshness, UpstreamFile, freshness
 
-from .caching import SingleFlight
-from .ports import Clock, Database, NotModified, PageFetched, Unit, Upstream
+from .breakers import Breakers
+from .caching import SerialCache, SingleFlight
+from .page_memory import ABSENT_SECONDS, PAUSE_SECONDS, PageId, PageMemory, Pause, page_id
+from .page_requests import PageRequests
+from .ports import Clock, Database, NotModified, PageAnswer, PageFetched, Unit, Upstream
 
 log = logging.getLogger(__name__)
 
-_Key = tuple[int, str, ProjectName | None]
-"""Of what is remembered for a while: another upstream, or another index, is another key."""
-_V = TypeVar("_V")
+STALE_SECONDS = 2
+"""For how long a stale page holds that is asked for anew in the background."""
 
-ABSENT_SECONDS = 60
-"""For how long an upstream's "no such project" is believed."""
+PATIENCE = 2.0
+"""Seconds for which requests wait for that, counted from its beginning."""
 
-PAUSE_SECONDS = 30
-"""For how long a page is served stale, without asking, after its upstream failed."""
+
+RECENT_PAGES = 8
+"""How many pages are held ready for file URLs; some have thousands of files."""
 
 
 @dataclass(frozen=True, slots=True)
 class MirrorPage:
     """What a mirror says of a project now, and for how many seconds more that holds.
 
-    `stale` means that the upstream could not be asked: this is what it said before.
+    The files are completed with what was learned of them. `stale` means that no upstream has
+    confirmed it in time: this is what one said `age` seconds ago.
     """
 
     files: tuple[UpstreamFile, ...]
     exists: bool
     seconds: float
     stale: bool = False
+    status: ProjectStatus = ACTIVE
+    age: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
-class _Pause:
-    until: float
-    trouble: Trouble
+class Listed:
+    """A file of a mirror: with all that is known of it, and as its upstream's page said it.
+
+    `source` is the base URL of the upstream whose page that was.
+    """
+
+    file: UpstreamFile
+    said: UpstreamFile
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """What is here of a project: its page, and which of its delisted files are kept."""
+
+    page: CachedPage | None
+    kept: frozenset[str] = frozenset()
 
 
 class Mirrors:
-    """Answers for projects of mirrors, from what is kept or from the upstream.
+    """Answers for projects of mirrors, from what is kept or from the upstreams.
 
-    One process asks an upstream for one page once, however many wait for it.
+    One process asks for one page once, however many wait for it.
     """
 
-    def __init__(self, database: Database, upstream: Upstream, clock: Clock) -> None:
+    def __init__(
+        self,
+        database: Database,
+        upstream: Upstream,
+        clock: Clock,
+        breakers: Breakers,
+        *,
+        patience: float = PATIENCE,
+    ) -> None:
         self._database = database
-        self._upstream = upstream
+        self._requests = PageRequests(upstream, breakers)
         self._clock = clock
-        self._refreshes: SingleFlight[_Key, MirrorPage] = SingleFlight()
-        self._lists: SingleFlight[_Key, list[ProjectName]] = SingleFlight()
-        self._lock = threading.Lock()
-        self._absent: dict[_Key, float] = {}
-        self._pauses: dict[_Key, _Pause] = {}
+        self._patience = patience
+        self._refreshes: SingleFlight[PageId, MirrorPage] = SingleFlight()
+        self._memory = PageMemory()
+        self._recent: SerialCache[PageId, _Held] = SerialCache(RECENT_PAGES)
 
     def page(self, index: Index, project: ProjectName, *, refresh: bool = False) -> MirrorPage:
-        """The mirror's files of a project; with `refresh` the upstream is asked in any case.
+        """The mirror's page of a project; with `refresh` the upstream is asked in any case.
 
-        Raises UpstreamFailed or UpstreamTimeout only where nothing is kept that could be served.
+        A page that has expired is asked for anew in the background; the request waits a little
+        for that, else gets what is kept, marked stale. Raises UpstreamFailed or UpstreamTimeout
+        only where nothing is kept that could be served.
         """
-        if not refresh:
-            answer = self._known_answer(index, project, self._kept(index, project))
-            if answer is not None:
-                return answer
-        key = _key(index, project)
-        return self._refreshes.run(key, lambda: self._refresh(index, project, forced=refresh))
+        key = page_id(index, project)
+        if refresh:
+            return self._refreshes.run(key, lambda: self._refresh(index, project, forced=True))
+        held = self._held(index, project)
+        known = self._known_answer(index, project, held)
+        if known is not None:
+            return known
+        if held.page is None:
+            return self._refreshes.run(key, lambda: self._refresh(index, project, forced=False))
+        return self._revalidated(index, held, held.page)
 
-    def names(self, index: Index) -> list[ProjectName]:
-        """The projects that the mirror lists: what is known here, or all that the upstream has."""
-        if not index.lists_upstream_projects:
-            with self._database.reading() as unit:
-                return unit.mirror_pages.names([index])
+    def listed(self, index: Index, project: ProjectName, filename: str) -> Listed | None:
+        """A file that the mirror lists, or that it keeps although it is listed no more.
+
+        A page that has expired will do if it lists the file. Raises Forbidden if the project is
+        quarantined, and as `page` does.
+        """
+        held = self._recently_held(index, project)
+        if held.page is not None and held.page.source in index.upstream_urls:
+            listed = _listed(index, held, filename)
+            if listed is not None:
+                return listed
+        self.page(index, project)
+        held = self._held(index, project)
+        if held.page is not None and not held.page.status.offers_files:
+            raise Forbidden(quarantined(project, held.page.status))
+        return _listed(index, held, filename)
+
+    def elsewhere(self, index: Index, project: ProjectName, listed: Listed) -> Iterator[Listed]:
+        """The same file at the other equivalent upstreams, each asked when its turn has come."""
+        for url, page in self._requests.others(index, project, listed.source):
+            if not page.status.offers_files:
+                continue
+            for said in page.files:
+                same_name = said.filename == listed.file.filename
+                if same_name and contradiction(listed.file.hashes, said.hashes) is None:
+                    hashes = {**said.hashes, **listed.file.hashes}
+                    yield Listed(replace(listed.file, url=said.url, hashes=hashes), said, url)
+
+    def close(self) -> None:
+        """Let what goes on in the background end quietly."""
+        self._refreshes.close()
+
+    # What is known here
+
+    def _held(self, index: Index, project: ProjectName) -> _Held:
         with self._database.reading() as unit:
-            kept = unit.mirror_pages.get_names(index)
-        expiry = timedelta(seconds=index.cache_expiry)
-        if kept is not None and timedelta(0) <= self._clock() - kept[1] < expiry:
-            return kept[0]
-        names = kept and kept[0]
-        return self._lists.run(_key(index, None), lambda: self._refresh_names(index, names))
+            return _held_in(unit, index, unit.mirror_pages.get(index, project))
 
-    def _refresh_names(self, index: Index, kept: list[ProjectName] | None) -> list[ProjectName]:
-        with self._lock:
-            pause = self._pauses.get(_key(index, None))
-        if pause is not None and time.monotonic() < pause.until:
-            return _kept_names(kept, pause.trouble)
-        try:
-            names = self._upstream.project_names(_base_url(index))
-        except Trouble as trouble:
-            log.warning("%s: no list of projects from the upstream: %s", index.name, trouble)
-            with self._lock:
-                pause = _pause(trouble, is_kept=kept is not None)
-                _put_bounded(self._pauses, _key(index, None), pause)
-            return _kept_names(kept, trouble)
-        with self._database.writing() as unit:
-            require_same_upstream(unit, index)
-            unit.mirror_pages.put_names(index, names, self._clock())
-        return names
+    def _recently_held(self, index: Index, project: ProjectName) -> _Held:
+        """The same, read once for many files of a page: reading a large one takes its time."""
+        serial, page = self._database.serial(), page_id(index, project)
+        held = self._recent.get(serial, page)
+        if held is None:
+            held = self._held(index, project)
+            self._recent.put(serial, page, held)
+        return held
 
-    def _kept(self, index: Index, project: ProjectName) -> CachedPage | None:
-        with self._database.reading() as unit:
-            return unit.mirror_pages.get(index, project)
+    def _known_answer(self, index: Index, project: ProjectName, held: _Held) -> MirrorPage | None:
+        """What can be said without asking an upstream, if anything."""
+        page = held.page
+        if page is not None:
+            now, expiry = self._clock(), _expiry(index, page)
+            if freshness(page, expiry, now) is Freshness.FRESH:
+                return _shown(index, held, page, (page.checked + expiry - now).total_seconds())
+        elif (absent := self._memory.absent_seconds(page_id(index, project))) > 0:
+            return MirrorPage((), exists=False, seconds=absent)
+        pause = self._memory.pause(page_id(index, project))
+        if pause is not None:
+            return self._paused(index, held, pause)
+        left_alone = self._requests.left_alone(index)
+        return None if left_alone is None else self._left_alone(index, held, left_alone)
 
-    def _known_answer(
-        self, index: Index, project: ProjectName, kept: CachedPage | None
-    ) -> MirrorPage | None:
-        """What can be said without asking the upstream, if anything."""
-        now = self._clock()
-        if kept is not None:
-            expiry = timedelta(seconds=index.cache_expiry if kept.exists else ABSENT_SECONDS)
-            if freshness(kept, expiry, now) is Freshness.FRESH:
-                left = (kept.checked + expiry - now).total_seconds()
-                return MirrorPage(kept.files, kept.exists, left)
-        key = _key(index, project)
-        with self._lock:
-            absent_until = self._absent.get(key, 0.0)
-            pause = self._pauses.get(key)
-        tick = time.monotonic()
-        if kept is None and tick < absent_until:
-            return MirrorPage((), exists=False, seconds=absent_until - tick)
-        if pause is not None and tick < pause.until:
-            return self._stale(kept, pause)
-        return None
+    def _paused(self, index: Index, held: _Held, pause: Pause) -> MirrorPage:
+        return self._stale(index, held, pause.trouble, max(0.0, pause.until - time.monotonic()))
 
-    def _stale(self, kept: CachedPage | None, pause: _Pause) -> MirrorPage:
-        if kept is None:
+    def _left_alone(self, index: Index, held: _Held, trouble: UpstreamLeftAlone) -> MirrorPage:
+        return self._stale(index, held, trouble, min(trouble.retry_after, PAUSE_SECONDS))
+
+    def _stale(self, index: Index, held: _Held, trouble: Trouble, seconds: float) -> MirrorPage:
+        if held.page is None:
             # One of its own for each: an exception that many threads raise grows with each.
-            raise copy.copy(pause.trouble)
-        seconds = max(0.0, pause.until - time.monotonic())
-        return MirrorPage(kept.files, kept.exists, seconds, stale=True)
+            raise copy.copy(trouble)
+        return self._aged(index, held, held.page, seconds)
+
+    def _aged(self, index: Index, held: _Held, page: CachedPage, seconds: float) -> MirrorPage:
+        age = max(0.0, (self._clock() - page.checked).total_seconds())
+        return replace(_shown(index, held, page, seconds), stale=True, age=age)
+
+    # Asking
+
+    def _revalidated(self, index: Index, held: _Held, page: CachedPage) -> MirrorPage:
+        project = page.project
+        flight = self._refreshes.behind(
+            page_id(index, project), lambda: self._refresh(index, project, forced=False)
+        )
+        if flight is not None and flight.ended_within(self._patience):
+            try:
+                return flight.future.result()
+            except Trouble as trouble:
+                log.info("%s: the page of %s was not refreshed: %s", index.name, project, trouble)
+        return self._aged(index, held, page, STALE_SECONDS)
 
     def _refresh(self, index: Index, project: ProjectName, *, forced: bool) -> MirrorPage:
-        kept = self._kept(index, project)
+        held = self._held(index, project)
         # Look again: whoever asked just before us may have stored the page by now.
-        answered = None if forced else self._known_answer(index, project, kept)
-        if answered is not None:
-            return answered
-        known = kept.validators if kept is not None and kept.exists else Validators()
+        known = None if forced else self._known_answer(index, project, held)
+        if known is not None:
+            return known
         try:
-            answer = self._upstream.project_page(_base_url(index), project, known)
-        except Trouble as trouble:
-            return self._failed(index, project, kept, trouble)
-        with self._lock:
-            self._pauses.pop(_key(index, project), None)
-        if isinstance(answer, PageFetched):
-            return self._store(index, project, kept, answer)
-        if isinstance(answer, NotModified):
-            assert kept is not None, "only what is kept can be confirmed"
-            return self._confirm(index, kept)
-        return self._gone(index, project, kept)
+            source, answer = self._requests.ask(index, project, held.page)
+        except UpstreamLeftAlone as trouble:
+            return self._left_alone(index, held, trouble)
+        except (UpstreamFailed, UpstreamTimeout) as trouble:
+            page = page_id(index, project)
+            pause = self._memory.begin_pause(page, trouble, is_kept=held.page is not None)
+            return self._paused(index, held, pause)
+        self._memory.end_pause(page_id(index, project))
+        after = self._after(index, project, held, source, answer)
+        if after.page is None:
+            self._memory.note_absence(page_id(index, project))
+            return MirrorPage((), exists=False, seconds=ABSENT_SECONDS)
+        return _shown(index, after, after.page, _expiry(index, after.page).total_seconds())
 
-    def _failed(
-        self, index: Index, project: ProjectName, kept: CachedPage | None, trouble: Trouble
-    ) -> MirrorPage:
-        log.warning("%s: no page of %s from the upstream: %s", index.name, project, trouble)
-        pause = _pause(trouble, is_kept=kept is not None)
-        with self._lock:
-            _put_bounded(self._pauses, _key(index, project), pause)
-        return self._stale(kept, pause)
-
-    def _confirm(self, index: Index, kept: CachedPage) -> MirrorPage:
-        with self._database.writing() as unit:
-            require_same_upstream(unit, index)
-            unit.mirror_pages.touch(index, kept.project, self._clock())
-        return MirrorPage(kept.files, kept.exists, index.cache_expiry)
-
-    def _gone(self, index: Index, project: ProjectName, kept: CachedPage | None) -> MirrorPage:
-        """The upstream says that there is no such project; its files stay where they are kept."""
-        if kept is not None:
-            now = self._clock()
-            page = CachedPage(
-                project, (), exists=False, validators=Validators(), checked=now, seen=kept.seen
-            )
-            return self._keep(index, page, kept)
-        with self._lock:
-            _put_bounded(self._absent, _key(index, project), time.monotonic() + ABSENT_SECONDS)
-        return MirrorPage((), exists=False, seconds=ABSENT_SECONDS)
-
-    def _store(
-        self, index: Index, project: ProjectName, kept: CachedPage | None, answer: PageFetched
-    ) -> MirrorPage:
+    def _after(
+        self, index: Index, project: ProjectName, held: _Held, source: str, answer: PageAnswer
+    ) -> _Held:
+        """What is here once an upstream has said this."""
         now = self._clock()
-        files = _pinned(index, kept, answer.files)
-        seen = remember(files, kept.seen if kept else {}, now)
-        page = CachedPage(project, files, True, answer.validators, now, seen)
-        return self._keep(index, page, kept)
+        if isinstance(answer, NotModified):
+            assert held.page is not None, "only what is kept can be confirmed"
+            return self._confirmed(index, held, held.page, now)
+        if isinstance(answer, PageFetched):
+            said = PageSaid(answer.files, answer.validators, answer.status, source)
+            ranges = self._requests.takes_ranges(held.page, source, said.files)
+            return self._keep(
+                index,
+                project,
+                lambda kept: replace(page_after(kept, project, said, now), ranges=ranges),
+            )
+        if held.page is None:
+            return held
+        return self._keep(index, project, lambda kept: kept and page_after_absence(kept, now))
 
-    def _keep(self, index: Index, page: CachedPage, before: CachedPage | None) -> MirrorPage:
+    def _confirmed(self, index: Index, held: _Held, page: CachedPage, now: datetime) -> _Held:
+        assert page.source is not None, "validators are sent only to who said the page"
+        ranges = self._requests.takes_ranges(page, page.source, page.files)
+        if ranges != page.ranges:
+            return self._keep(
+                index,
+                page.project,
+                lambda kept: kept and replace(kept, checked=now, ranges=ranges),
+            )
         with self._database.writing() as unit:
             require_same_upstream(unit, index)
+            unit.mirror_pages.touch(index, page.project, now)
+        return replace(held, page=replace(page, checked=now))
+
+    def _keep(
+        self,
+        index: Index,
+        project: ProjectName,
+        after: Callable[[CachedPage | None], CachedPage | None],
+    ) -> _Held:
+        """Put the page in the place of the kept one; `after` makes it from that.
+
+        In one unit: what others have stored or learned since the upstream was asked, above all
+        digests that were seen first, must not be lost.
+        """
+        with self._database.writing() as unit:
+            require_same_upstream(unit, index)
+            before = unit.mirror_pages.get(index, project)
+            page = after(before)
+            if page is None:
+                return _Held(None)
             unit.mirror_pages.put(index, page)
-            if before is None or not page.says_the_same(before):
-                unit.journal.record(
-                    Event(EventKind.MIRROR_PAGE_CHANGED, index=index.name, project=page.project)
-                )
-        seconds = index.cache_expiry if page.exists else ABSENT_SECONDS
-        return MirrorPage(page.files, page.exists, seconds)
+            if before is None or not shows_the_same(page, before):
+                event = Event(EventKind.MIRROR_PAGE_CHANGED, index=index.name, project=project)
+                unit.journal.record(event)
+            refused = _newly_refused(page, before)
+            for file in refused:
+                unit.journal.record(_refusal(index, page, file))
+            held = _held_in(unit, index, page)
+        for file in refused:
+            log.error(
+                "%s: the upstream changed %s: %s is refused, it stays what it was first",
+                index.name, file.filename, file.refused,
+            )  # fmt: skip
+        return held
 
 
-def _pause(trouble: Trouble, *, is_kept: bool) -> _Pause:
-    """Where there is nothing to serve meanwhile, the upstream is asked again almost at once."""
-    return _Pause(time.monotonic() + (PAUSE_SECONDS if is_kept else 1), trouble)
+def note_learned(
+    unit: Unit,
+    index: Index,
+    project: ProjectName,
+    filename: str,
+    *,
+    now: datetime,
+    sha256: str | None = None,
+    size: int | None = None,
+    modified: datetime | None = None,
+    metadata_sha256: str | None = None,
+) -> None:
+    """Keep what fetching a file told of it, in the writing unit of the caller.
 
-
-def _kept_names(kept: list[ProjectName] | None, trouble: Trouble) -> list[ProjectName]:
-    if kept is None:
-        raise copy.copy(trouble)
-    return kept
-
-
-def _key(index: Index, project: ProjectName | None) -> _Key:
-    return index.id, _base_url(index), project
-
-
-def _base_url(index: Index) -> str:
-    assert index.upstream_url is not None, "a mirror is never stored without its URL"
-    return index.upstream_url
+    What the upstream's page says itself is not learned, so most files cost no write.
+    """
+    page = unit.mirror_pages.get(index, project)
+    said = None if page is None else _row((*page.files, *page.delisted), filename)
+    if page is None or said is None:
+        return
+    after = learned(
+        page,
+        filename,
+        now=now,
+        sha256=None if "sha256" in said.hashes else sha256,
+        size=None if said.size is not None else size,
+        modified=None if said.uploaded is not None else modified,
+        metadata_sha256=None if said.core_metadata is not None else metadata_sha256,
+    )
+    if after.seen[filename] == page.seen.get(filename):
+        return
+    unit.mirror_pages.put(index, after)
+    if completed(said, after) != completed(said, page):
+        unit.journal.record(
+            Event(EventKind.MIRROR_PAGE_CHANGED, index=index.name, project=project)
+        )
 
 
 def require_same_upstream(unit: Unit, index: Index) -> None:
@@ -240,39 +349,71 @@ def require_same_upstream(unit: Unit, index: Index) -> None:
     now = unit.indexes.get(index.name)
     if now is None or now.id != index.id:
         raise NotFound(f"There is no index {index.name}.")
-    if now.upstream_url != index.upstream_url:
+    if now.upstream_urls != index.upstream_urls:
         raise UpstreamFailed(f"{index.name} has just got another upstream; ask again.")
 
 
-def _pinned(
-    index: Index, kept: CachedPage | None, files: tuple[UpstreamFile, ...]
-) -> tuple[UpstreamFile, ...]:
-    """The files whose digest is the one first seen; for others, what was listed before."""
-    if kept is None:
-        return files
-    before = {file.filename: file for file in kept.files}
-    result = []
-    for file in files:
-        seen = kept.seen.get(file.filename)
-        digest = file.hashes.get("sha256")
-        if seen is None or seen.sha256 is None or digest == seen.sha256:
-            result.append(file)
-            continue
-        if digest is None:
-            # The upstream has stopped to say it; what comes must still be what it was.
-            result.append(replace(file, hashes={**file.hashes, "sha256": seen.sha256}))
-            continue
-        log.error(
-            "%s: the upstream changed %s: sha256 %s was first seen, %s is refused",
-            index.name, file.filename, seen.sha256, digest,
-        )  # fmt: skip
-        if file.filename in before:
-            result.append(before[file.filename])
-    return tuple(result)
+def quarantined(project: ProjectName, status: ProjectStatus) -> str:
+    """Why no file of the project is handed out, in a sentence."""
+    reason = f": {status.reason}" if status.reason else ""
+    return f"Not allowed: {project} is quarantined, so its files are not handed out{reason}."
 
 
-def _put_bounded(memory: dict[_Key, _V], key: _Key, value: _V) -> None:
-    """These memories are short-lived: when a stranger fills them, forgetting all is harmless."""
-    if len(memory) >= 10_000:
-        memory.clear()
-    memory[key] = value
+def _held_in(unit: Unit, index: Index, page: CachedPage | None) -> _Held:
+    if page is None or not page.delisted:
+        return _Held(page)
+    names = {file.filename for file in unit.mirror_pages.kept(index, page.project)}
+    return _Held(page, frozenset(names))
+
+
+def _expiry(index: Index, page: CachedPage) -> timedelta:
+    return timedelta(seconds=index.cache_expiry if page.exists else ABSENT_SECONDS)
+
+
+def _shown(index: Index, held: _Held, page: CachedPage, seconds: float) -> MirrorPage:
+    files: tuple[UpstreamFile, ...] = ()
+    if page.status.offers_files:
+        kept = held.kept if index.keeps_delisted else frozenset()
+        rows = (*page.files, *(file for file in page.delisted if file.filename in kept))
+        files = tuple(completed(file, page) for file in rows)
+    return MirrorPage(files, page.exists or bool(files), seconds, status=page.status)
+
+
+def _row(files: Sequence[UpstreamFile], filename: str) -> UpstreamFile | None:
+    return next((file for file in files if file.filename == filename), None)
+
+
+def _listed(index: Index, held: _Held, filename: str) -> Listed | None:
+    """The file, if the page that is here says enough."""
+    page = held.page
+    if page is None or not page.status.offers_files:
+        return None
+    said = _row(page.files, filename)
+    if said is None and filename in held.kept:
+        said = _row(page.delisted, filename)
+    if said is None:
+        return None
+    return Listed(completed(said, page), said, page.source or index.upstream_urls[0])
+
+
+def _newly_refused(page: CachedPage, before: CachedPage | None) -> list[UpstreamFile]:
+    refused = [file for file in page.files if file.refused is not None]
+    if not refused or before is None:
+        return refused
+    known = {(file.filename, file.refused) for file in (*before.files, *before.delisted)}
+    return [file for file in refused if (file.filename, file.refused) not in known]
+
+
+def _refusal(index: Index, page: CachedPage, file: UpstreamFile) -> Event:
+    hashes = page.seen[file.filename].hashes
+    algorithm = (file.refused or "").partition("=")[0]
+    return Event(
+        EventKind.MIRROR_FILE_REFUSED,
+        index=index.name,
+        project=page.project,
+        details={
+            "filename": file.filename,
+            "first": f"{algorithm}={hashes[algorithm]}",
+            "refused": file.refused,
+        },
+    )

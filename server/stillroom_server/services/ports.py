@@ -17,7 +17,14 @@ from stillroom_server.domain.indexes import Index
 from stillroom_server.domain.metadata import CoreMetadata, MetadataValue
 from stillroom_server.domain.names import IndexName, ProjectName, UserName
 from stillroom_server.domain.options import Options
-from stillroom_server.domain.upstream import CachedPage, KeptFile, UpstreamFile, Validators
+from stillroom_server.domain.status import ACTIVE, ProjectStatus
+from stillroom_server.domain.upstream import (
+    CachedPage,
+    KeptFile,
+    NameList,
+    UpstreamFile,
+    Validators,
+)
 
 Clock = Callable[[], datetime]
 """The time now, aware, in UTC."""
@@ -109,11 +116,17 @@ class Projects(Protocol):
     def ensure(self, index: Index, name: ProjectName, display_name: str, now: datetime) -> Project:
         """The project, created if it does not live there yet."""
 
-    def names(self, indexes: Sequence[Index]) -> list[ProjectName]:
-        """The names of all projects that live in these stages, sorted, each once."""
+    def names(self, indexes: Sequence[Index], prefix: str = "") -> list[ProjectName]:
+        """The names of all projects that live in these stages, sorted, each once.
+
+        With a prefix, those that begin so.
+        """
 
     def holders(self, indexes: Sequence[Index], name: ProjectName) -> set[int]:
         """The ids of those stages in which the project lives."""
+
+    def set_status(self, project: Project, status: ProjectStatus) -> None:
+        """Store a project's status."""
 
     def delete(self, project: Project) -> None:
         """Delete a project with its releases and files."""
@@ -193,13 +206,16 @@ class MirrorPages(Protocol):
         """Note that the upstream confirmed what is kept."""
 
     def expire(self, index: Index) -> None:
-        """Make all pages of a mirror, and its list of names, as if they had to be asked anew.
+        """Make all pages of a mirror as if they had to be asked anew.
 
         What was seen first stays, and so does what is kept.
         """
 
-    def names(self, indexes: Sequence[Index]) -> list[ProjectName]:
-        """The projects that exist by the cached pages of these mirrors, sorted, each once."""
+    def names(self, indexes: Sequence[Index], prefix: str = "") -> list[ProjectName]:
+        """The projects that exist by the cached pages of these mirrors, sorted, each once.
+
+        With a prefix, those that begin so.
+        """
 
     def delete(self, index: Index, project: ProjectName) -> bool:
         """Forget a project's page and kept files; False if it was not known."""
@@ -210,14 +226,76 @@ class MirrorPages(Protocol):
     def keep(self, index: Index, project: ProjectName, file: KeptFile) -> None:
         """Note that a file's content is here, and link its blob."""
 
+    def note_uses(self, uses: Mapping["FileKey", datetime]) -> None:
+        """Note when kept files were last used; what is not kept any more is passed over."""
+
+    def kept_bytes(self, index: Index) -> int:
+        """How many bytes all that is kept of a mirror takes."""
+
+    def least_used(self, index: Index, limit: int) -> list[tuple[ProjectName, KeptFile]]:
+        """Kept files with their projects, those first that were not used for longest."""
+
     def forget_kept(self, index: Index, project: ProjectName, filename: str) -> bool:
         """Forget that a file's content is here; False if it was not."""
 
-    def get_names(self, index: Index) -> tuple[list[ProjectName], datetime] | None:
-        """The upstream's list of all names as last fetched, and when; None if it never was."""
 
-    def put_names(self, index: Index, names: Sequence[ProjectName], fetched: datetime) -> None:
-        """Keep the upstream's list of all names."""
+@dataclass(frozen=True, slots=True)
+class FileKey:
+    """Which file of which mirror."""
+
+    index_id: int
+    project: ProjectName
+    filename: str
+
+
+class MirrorNames(Protocol):
+    """Upstreams' lists of all their projects, a row per name.
+
+    A new list grows beside the one that holds, in as many units of work as it takes, and becomes
+    the one that holds in a single step.
+    """
+
+    def current(self, index: Index) -> NameList | None:
+        """The list that holds; None if none was ever read to its end."""
+
+    def begin(self, index: Index, now: datetime) -> int:
+        """Start a new list; its id."""
+
+    def add(self, list_id: int, names: Sequence[ProjectName]) -> None:
+        """Add names to a list; those that it has already change nothing.
+
+        Conflict if the list was dropped.
+        """
+
+    def count(self, list_id: int) -> int:
+        """How many names a list has."""
+
+    def complete(self, index: Index, names: NameList) -> None:
+        """From now on, this list holds; Conflict if it was dropped."""
+
+    def touch(self, names: NameList, checked: datetime) -> None:
+        """Note that the upstream confirmed the list."""
+
+    def expire(self, index: Index) -> None:
+        """From now on no list holds: the one that did is another upstream's."""
+
+    def after(self, list_id: int, name: str, limit: int) -> list[ProjectName]:
+        """The names that follow a name in order; from the first one with an empty name."""
+
+    def with_prefix(self, list_id: int, prefix: str, limit: int) -> list[ProjectName]:
+        """The names that begin so, sorted."""
+
+    def discard(self, list_id: int, limit: int) -> int:
+        """Delete up to so many names of a list that does not hold; how many.
+
+        A list goes with its last name.
+        """
+
+    def drop(self, before: datetime, limit: int) -> int:
+        """Delete up to so many names of lists that have not held since a time; how many.
+
+        That is since they were begun, for those that never held. A list goes with its last name.
+        """
 
 
 class Journal(Protocol):
@@ -260,6 +338,8 @@ class Unit(Protocol):
     def blobs(self) -> Blobs: ...
     @property
     def mirror_pages(self) -> MirrorPages: ...
+    @property
+    def mirror_names(self) -> MirrorNames: ...
     @property
     def journal(self) -> Journal: ...
 
@@ -345,6 +425,13 @@ class Inspector(Protocol):
         and bytes; the field of a fault is `content`, or the metadata field at fault.
         """
 
+    def wheel_metadata(self, file: BinaryIO) -> bytes:
+        """The METADATA of a wheel, byte for byte; reads no more of it than that needs.
+
+        Mirrored wheels are what they are, so nothing else of it is judged. Raises InvalidRequest
+        where there is none, or not exactly one, or an unreasonable one.
+        """
+
 
 # Upstreams
 
@@ -355,6 +442,7 @@ class PageFetched:
 
     files: tuple[UpstreamFile, ...]
     validators: Validators
+    status: ProjectStatus = ACTIVE
 
 
 @dataclass(frozen=True, slots=True)
@@ -370,11 +458,33 @@ class NoSuchProject:
 PageAnswer = PageFetched | NotModified | NoSuchProject
 
 
+@dataclass(frozen=True, slots=True)
+class NamesFetched:
+    """The upstream's list of all projects, on its way: valid names, in its order.
+
+    The iterator raises UpstreamFailed or UpstreamTimeout where the list breaks off or turns out
+    to be none. Names may repeat.
+    """
+
+    names: Iterator[ProjectName]
+    validators: Validators
+
+
 class FileTransfer(Protocol):
-    """The content of a file on its way. `size` in bytes, None where the upstream does not say."""
+    """The content of a file on its way, from byte `start` on.
+
+    `size` is that of the whole file in bytes, None where the upstream does not say it; `etag` is
+    a strong one or None; `modified` is its Last-Modified.
+    """
 
     @property
+    def start(self) -> int: ...
+    @property
     def size(self) -> int | None: ...
+    @property
+    def etag(self) -> str | None: ...
+    @property
+    def modified(self) -> datetime | None: ...
 
     def chunks(self) -> Iterator[bytes]:
         """The content; raises UpstreamFailed or UpstreamTimeout when it breaks off."""
@@ -383,18 +493,39 @@ class FileTransfer(Protocol):
 class Upstream(Protocol):
     """Asks Simple APIs, over the network. Never called while a unit of work is open.
 
-    All methods raise UpstreamFailed or UpstreamTimeout; only an answer that says so means that
-    something does not exist.
+    `base_url` is always that of the upstream whose page the matter is; it decides which
+    credentials may be sent. All methods raise UpstreamFailed or UpstreamTimeout; only an answer
+    that says so means that something does not exist.
     """
 
     def project_page(self, base_url: str, project: ProjectName, known: Validators) -> PageAnswer:
         """The page of a project, unless it is still what `known` stands for."""
 
-    def project_names(self, base_url: str) -> list[ProjectName]:
-        """All names that the upstream lists, valid ones only, each once."""
+    def project_names(
+        self, base_url: str, known: Validators
+    ) -> AbstractContextManager[NamesFetched | NotModified]:
+        """Begin to read the list of all projects, unless it is still what `known` stands for."""
 
-    def fetch(self, url: str) -> AbstractContextManager[FileTransfer]:
-        """Begin to fetch a file. Raises NotFound where the upstream says 404 or 410."""
+    def fetch(
+        self, base_url: str, url: str, *, start: int = 0, etag: str | None = None
+    ) -> AbstractContextManager[FileTransfer]:
+        """Begin to fetch a file. Raises NotFound where the upstream says 404 or 410.
+
+        With `start` it is asked for the rest only, if it is still the one that had that `etag`;
+        the upstream may begin anew all the same, which `FileTransfer.start` tells.
+        """
+
+    def takes_ranges(self, base_url: str, url: str) -> bool:
+        """Whether the file can be read in parts (RFC 9110 §14); a small request tries it."""
+
+    def remote_file(self, base_url: str, url: str) -> AbstractContextManager[BinaryIO]:
+        """A file to be read in parts, within bounds; readable and seekable.
+
+        Reading raises UpstreamFailed, UpstreamTimeout and NotFound.
+        """
+
+    def document(self, base_url: str, url: str) -> bytes:
+        """A small document beside a file, such as its provenance. Raises NotFound."""
 
     def close(self) -> None:
         """Let go of all connections."""

@@ -13,7 +13,8 @@ from stillroom_server.domain.names import IndexName, ProjectName
 from stillroom_server.domain.upstream import UpstreamFile
 
 from .access import Access, lineage_in
-from .files import METADATA, FileService
+from .companions import SUFFIXES
+from .files import FileService
 from .linking import Addition, Outcome, link_file
 from .mirrors import Mirrors
 from .ports import BlobStore, Clock, Database, Inspector, Unit
@@ -102,6 +103,8 @@ class Releases:
             if index.has_upstream:
                 if not unit.mirror_pages.forget_kept(index, project, filename):
                     raise NotFound(f"File {filename} is not kept in {name}.")
+                for suffix in SUFFIXES:
+                    unit.mirror_pages.forget_kept(index, project, filename + suffix)
                 return
             file = unit.files.get(index, filename)
             if file is None or file.project != project or file.sha256 != digest:
@@ -255,7 +258,7 @@ class Releases:
             filename = parse_filename(file.filename)
         except ValueError as error:
             raise InvalidRequest.one("filename", str(error)) from None
-        kept = self._files.fetch(index, project, file)
+        kept = self._files.fetch(index, project, file.filename)
         with self._store.open(kept.sha256) as content:
             metadata = self._inspector.inspect(content, filename).metadata
         new = new_file(
@@ -312,12 +315,19 @@ def _forget_release(unit: Unit, index: Index, project: ProjectName, version: str
     names = [
         kept.filename
         for kept in unit.mirror_pages.kept(index, project)
-        if _is_of(version, kept.filename.removesuffix(METADATA), project)
+        if _is_of(version, _without_suffix(kept.filename), project)
     ]
     if not names:
         raise NotFound(f"Nothing of {project} {version} is kept in {index.name}.")
     for filename in names:
         unit.mirror_pages.forget_kept(index, project, filename)
+
+
+def _without_suffix(filename: str) -> str:
+    """The name of a kept file, also if this is what lies beside it."""
+    for suffix in SUFFIXES:
+        filename = filename.removesuffix(suffix)
+    return filename
 
 
 def _record(

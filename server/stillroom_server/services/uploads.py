@@ -17,7 +17,7 @@ from stillroom_server.domain.identity import Identity
 from stillroom_server.domain.metadata import CoreMetadata, UploadForm, form_faults
 from stillroom_server.domain.names import IndexName, UserName
 
-from .linking import Addition, Outcome, check_name, link_file
+from .linking import Addition, Outcome, check_addition, link_file
 from .ports import BlobStore, BlobWriter, Clock, Database, Inspector
 
 
@@ -114,13 +114,14 @@ class Uploads:
         """Verify what arrived and add it.
 
         Raises InvalidRequest with every fault of the form, the file's name and the archive;
-        Conflict where other bytes of that name are there and the index is not volatile. The
-        same bytes again change nothing.
+        Conflict where other bytes of that name are there and the index is not volatile, or the
+        project may not have its name; Forbidden where its status takes no uploads. The same
+        bytes again change nothing.
         """
         checked = self._check(identity, form, incoming)
         with self._database.reading() as unit:
             # Asked again when it is linked; here, so that what is refused leaves no blob behind.
-            check_name(unit, name, checked.new)
+            check_addition(unit, name, checked.filename.project, checked.new)
         incoming.writer.keep()
         if checked.new.metadata_sha256 is not None:
             keep_metadata(self._store, checked.metadata)

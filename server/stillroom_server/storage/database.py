@@ -17,6 +17,7 @@ from .errors import pool_exhausted, writer_busy
 from .files import SqlFiles
 from .indexes import SqlIndexes
 from .journal import SqlJournal
+from .mirror_names import SqlMirrorNames
 from .mirror_pages import SqlMirrorPages
 from .projects import SqlProjects
 from .serial import SerialReader
@@ -68,6 +69,7 @@ class SqlUnit:
         self.blobs = SqlBlobs(connection)
         self.files = SqlFiles(connection, self.blobs)
         self.mirror_pages = SqlMirrorPages(connection, self.blobs)
+        self.mirror_names = SqlMirrorNames(connection, clock)
         self.journal = SqlJournal(connection, clock, writable=writable)
 
 

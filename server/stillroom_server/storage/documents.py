@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from stillroom_server.domain.upstream import Seen, UpstreamFile
+from stillroom_server.domain.upstream import Seen, TimeSource, UpstreamFile
 
 
 def read_files(document: Sequence[Mapping[str, Any]]) -> tuple[UpstreamFile, ...]:
@@ -23,15 +23,24 @@ def read_files(document: Sequence[Mapping[str, Any]]) -> tuple[UpstreamFile, ...
             requires_python=record["requires_python"],
             yanked=record["yanked"],
             core_metadata=record["core_metadata"],
+            provenance=record["provenance"],
+            refused=record["refused"],
+            time_source=TimeSource(record["time_source"]),
         )
         for record in document
     )
 
 
 def read_seen(document: Mapping[str, Mapping[str, Any]]) -> dict[str, Seen]:
-    """The first digest and time of every file name."""
+    """What was learned of every file name."""
     return {
-        name: Seen(record["sha256"], datetime.fromisoformat(record["first_seen"]))
+        name: Seen(
+            first_seen=datetime.fromisoformat(record["first_seen"]),
+            hashes=record["hashes"],
+            size=record["size"],
+            modified=_moment(record["modified"]),
+            metadata_sha256=record["metadata_sha256"],
+        )
         for name, record in document.items()
     }
 

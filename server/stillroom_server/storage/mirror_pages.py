@@ -1,22 +1,24 @@
 """What mirrors know, in SQL: a row per project that was asked for, not per file upstream."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, func, select, update
 
 from stillroom_server.domain.indexes import Index
 from stillroom_server.domain.names import ProjectName
+from stillroom_server.domain.status import ProjectStatus, Status
 from stillroom_server.domain.upstream import CachedPage, KeptFile, Validators
+from stillroom_server.services.ports import FileKey
 
 from . import schema
 from .blobs import SqlBlobs
 from .documents import read_files, read_seen
-from .statements import put_row
+from .statements import begins_with, put_row
 
 _pages = schema.mirror_pages
 _kept = schema.mirror_files
-_names = schema.mirror_names
 
 
 class SqlMirrorPages:
@@ -39,6 +41,10 @@ class SqlMirrorPages:
             validators=Validators(row.etag, row.last_modified),
             checked=row.checked,
             seen=read_seen(row.seen),
+            status=ProjectStatus(Status(row.status), row.status_reason),
+            delisted=read_files(row.delisted),
+            source=row.source,
+            ranges=row.ranges,
         )
 
     def put(self, index: Index, page: CachedPage) -> None:
@@ -52,6 +58,11 @@ class SqlMirrorPages:
             "checked": page.checked,
             "files": page.files,
             "seen": dict(page.seen),
+            "status": page.status.status.value,
+            "status_reason": page.status.reason,
+            "delisted": page.delisted,
+            "source": page.source,
+            "ranges": page.ranges,
         }
         put_row(self._connection, _pages, row)
 
@@ -63,21 +74,23 @@ class SqlMirrorPages:
         self._connection.execute(statement.values(checked=checked))
 
     def expire(self, index: Index) -> None:
-        """Make all pages of a mirror, and its list of names, as if they had to be asked anew."""
+        """Make all pages of a mirror as if they had to be asked anew."""
         statement = update(_pages).where(_pages.c.index_id == index.id)
         long_ago = datetime.fromtimestamp(0, UTC)
         self._connection.execute(statement.values(checked=long_ago, etag=None, last_modified=None))
-        self._connection.execute(delete(_names).where(_names.c.index_id == index.id))
 
-    def names(self, indexes: Sequence[Index]) -> list[ProjectName]:
-        """The projects that exist by the cached pages of these mirrors, sorted, each once."""
-        query = (
-            select(_pages.c.project)
-            .where(_pages.c.index_id.in_([index.id for index in indexes]), _pages.c.is_project)
-            .distinct()
-            .order_by(_pages.c.project)
+    def names(self, indexes: Sequence[Index], prefix: str = "") -> list[ProjectName]:
+        """The projects that exist by the cached pages of these mirrors, sorted, each once.
+
+        With a prefix, those that begin so.
+        """
+        query = select(_pages.c.project).where(
+            _pages.c.index_id.in_([index.id for index in indexes]),
+            begins_with(_pages.c.project, prefix),
+            _pages.c.is_project,
         )
-        return [ProjectName(name) for name in self._connection.scalars(query)]
+        in_order = query.distinct().order_by(_pages.c.project)
+        return [ProjectName(name) for name in self._connection.scalars(in_order)]
 
     def delete(self, index: Index, project: ProjectName) -> bool:
         """Forget a project's page and kept files; False if it was not known."""
@@ -93,7 +106,7 @@ class SqlMirrorPages:
         """The files of the project whose content is here, by name."""
         query = select(_kept).where(_kept.c.index_id == index.id, _kept.c.project == project)
         rows = self._connection.execute(query.order_by(_kept.c.filename))
-        return [KeptFile(row.filename, row.sha256, row.size, row.fetched) for row in rows]
+        return [_kept_file(row) for row in rows]
 
     def keep(self, index: Index, project: ProjectName, file: KeptFile) -> None:
         """Note that a file's content is here, and link its blob."""
@@ -105,8 +118,44 @@ class SqlMirrorPages:
             "sha256": file.sha256,
             "size": file.size,
             "fetched": file.fetched,
+            "used": file.used,
         }
         put_row(self._connection, _kept, row)
+
+    def note_uses(self, uses: Mapping[FileKey, datetime]) -> None:
+        """Note when kept files were last used; what is not kept any more is passed over."""
+        if not uses:
+            return
+        moment = bindparam("moment", type_=_kept.c.used.type)
+        statement = update(_kept).where(
+            _kept.c.index_id == bindparam("of_index"),
+            _kept.c.project == bindparam("of_project"),
+            _kept.c.filename == bindparam("of_name"),
+            # Another process may have noted a later use by now.
+            _kept.c.used < moment,
+        )
+        rows = [
+            {
+                "of_index": key.index_id,
+                "of_project": key.project,
+                "of_name": key.filename,
+                "moment": used,
+            }
+            for key, used in uses.items()
+        ]
+        self._connection.execute(statement.values(used=moment), rows)
+
+    def kept_bytes(self, index: Index) -> int:
+        """How many bytes all that is kept of a mirror takes."""
+        query = select(func.sum(_kept.c.size)).where(_kept.c.index_id == index.id)
+        return int(self._connection.scalar(query) or 0)
+
+    def least_used(self, index: Index, limit: int) -> list[tuple[ProjectName, KeptFile]]:
+        """Kept files with their projects, those first that were not used for longest."""
+        query = select(_kept).where(_kept.c.index_id == index.id)
+        in_order = query.order_by(_kept.c.used, _kept.c.project, _kept.c.filename)
+        rows = self._connection.execute(in_order.limit(limit))
+        return [(ProjectName(row.project), _kept_file(row)) for row in rows]
 
     def forget_kept(self, index: Index, project: ProjectName, filename: str) -> bool:
         """Forget that a file's content is here; False if it was not."""
@@ -117,13 +166,6 @@ class SqlMirrorPages:
         )
         return self._connection.execute(statement).rowcount > 0
 
-    def get_names(self, index: Index) -> tuple[list[ProjectName], datetime] | None:
-        """The upstream's list of all names as last fetched, and when; None if it never was."""
-        query = select(_names).where(_names.c.index_id == index.id)
-        row = self._connection.execute(query).one_or_none()
-        return None if row is None else (row.names, row.fetched)
 
-    def put_names(self, index: Index, names: Sequence[ProjectName], fetched: datetime) -> None:
-        """Keep the upstream's list of all names."""
-        row = {"index_id": index.id, "names": list(names), "fetched": fetched}
-        put_row(self._connection, _names, row)
+def _kept_file(row: Row[Any]) -> KeptFile:
+    return KeptFile(row.filename, row.sha256, row.size, row.fetched, row.used)

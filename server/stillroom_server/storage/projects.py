@@ -3,16 +3,17 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, delete, insert, literal, select
+from sqlalchemy import ColumnElement, Connection, delete, insert, literal, select, update
 
 from stillroom_server.domain.files import Project, Release
 from stillroom_server.domain.indexes import Index
 from stillroom_server.domain.metadata import MetadataValue
 from stillroom_server.domain.names import ProjectName
+from stillroom_server.domain.status import ProjectStatus, Status
 from stillroom_server.services.ports import Clock
 
 from . import schema
-from .statements import insert_into
+from .statements import begins_with, insert_into
 
 _projects = schema.projects
 _releases = schema.releases
@@ -33,7 +34,8 @@ class SqlProjects:
         row = self._connection.execute(query).one_or_none()
         if row is None:
             return None
-        return Project(row.id, index.name, name, row.display_name, row.created)
+        status = ProjectStatus(Status(row.status), row.status_reason)
+        return Project(row.id, index.name, name, row.display_name, row.created, status)
 
     def ensure(self, index: Index, name: ProjectName, display_name: str, now: datetime) -> Project:
         """The project, created if it does not live there yet."""
@@ -44,15 +46,26 @@ class SqlProjects:
         new_id = self._connection.scalar(insert(_projects).values(**row).returning(_projects.c.id))
         return Project(new_id, index.name, name, display_name, now)
 
-    def names(self, indexes: Sequence[Index]) -> list[ProjectName]:
-        """The names of all projects that live in these stages, sorted, each once."""
-        query = select(_projects.c.name).where(_within(indexes)).distinct().order_by("name")
+    def names(self, indexes: Sequence[Index], prefix: str = "") -> list[ProjectName]:
+        """The names of all projects that live in these stages, sorted, each once.
+
+        With a prefix, those that begin so.
+        """
+        named = begins_with(_projects.c.name, prefix)
+        query = select(_projects.c.name).where(_within(indexes), named).distinct().order_by("name")
         return [ProjectName(name) for name in self._connection.scalars(query)]
 
     def holders(self, indexes: Sequence[Index], name: ProjectName) -> set[int]:
         """The ids of those stages in which the project lives."""
         query = select(_projects.c.index_id).where(_projects.c.name == name, _within(indexes))
         return set(self._connection.scalars(query))
+
+    def set_status(self, project: Project, status: ProjectStatus) -> None:
+        """Store a project's status."""
+        statement = update(_projects).where(_projects.c.id == project.id)
+        self._connection.execute(
+            statement.values(status=status.status.value, status_reason=status.reason)
+        )
 
     def delete(self, project: Project) -> None:
         """Delete a project with its releases and files, whose names stay known as used."""

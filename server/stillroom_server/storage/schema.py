@@ -85,6 +85,8 @@ projects = Table(
     Column("name", NAME, nullable=False),
     Column("display_name", Text, nullable=False),
     Column("created", UtcDateTime, nullable=False),
+    Column("status", Text, nullable=False, server_default="active"),
+    Column("status_reason", Text),
     UniqueConstraint("index_id", "name"),
 )
 
@@ -152,6 +154,11 @@ mirror_pages = Table(
     Column("checked", UtcDateTime, nullable=False),
     Column("files", Document, nullable=False),
     Column("seen", Document, nullable=False),
+    Column("status", Text, nullable=False, server_default="active"),
+    Column("status_reason", Text),
+    Column("source", Text),
+    Column("ranges", Boolean),
+    Column("delisted", Document, nullable=False),
 )
 
 mirror_files = Table(
@@ -163,14 +170,31 @@ mirror_files = Table(
     Column("sha256", ForeignKey(blobs.c.sha256, ondelete="RESTRICT"), nullable=False, index=True),
     Column("size", BigInteger, nullable=False),
     Column("fetched", UtcDateTime, nullable=False),
+    Column("used", UtcDateTime, nullable=False),
+    Index(None, "index_id", "used"),
 )
 
+# `changed` is when a list began to grow, or to hold no more; `size` counts its names.
+mirror_name_lists = Table(
+    "mirror_name_lists",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("index_id", ForeignKey(indexes.c.id, ondelete="CASCADE"), nullable=False, index=True),
+    Column("holds", Boolean, nullable=False),
+    Column("changed", UtcDateTime, nullable=False),
+    Column("fetched", UtcDateTime, nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("etag", Text),
+    Column("last_modified", Text),
+)
+
+# A million rows and nothing but their key: SQLite then needs no second tree for them.
 mirror_names = Table(
     "mirror_names",
     metadata,
-    Column("index_id", ForeignKey(indexes.c.id, ondelete="CASCADE"), primary_key=True),
-    Column("names", Document, nullable=False),
-    Column("fetched", UtcDateTime, nullable=False),
+    Column("list_id", ForeignKey(mirror_name_lists.c.id, ondelete="CASCADE"), primary_key=True),
+    Column("name", NAME, primary_key=True),
+    sqlite_with_rowid=False,
 )
 
 # Users and indexes stand here by name: what the journal tells outlives them.

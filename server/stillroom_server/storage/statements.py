@@ -1,9 +1,20 @@
 """What the two databases say alike, and SQLAlchemy has in two places."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Table
+import orjson
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    FromClause,
+    Table,
+    Text,
+    column,
+    func,
+    literal,
+    true,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 Insert = postgresql.Insert | sqlite.Insert
@@ -32,3 +43,20 @@ def put_row(connection: Connection, table: Table, row: Mapping[str, Any]) -> Non
     statement = insert_into(connection, table).values(**row)
     rest = {name: statement.excluded[name] for name in row if name not in keys}
     connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=rest))
+
+
+def rows_of(connection: Connection, texts: Sequence[str]) -> FromClause:
+    """Texts as a table with one column, `value`: sent as one parameter, however many they are."""
+    value = column("value", Text)
+    if connection.dialect.name == "postgresql":
+        array = literal(list(texts), postgresql.ARRAY(Text))
+        return func.unnest(array).table_valued(value, name="texts").render_derived()
+    document = literal(orjson.dumps(texts).decode())
+    return func.json_each(document).table_valued(value, name="texts")
+
+
+def begins_with(name: ColumnElement[str], prefix: str) -> ColumnElement[bool]:
+    """Whether a column of type NAME begins so, asked as a range: an index finds that, not LIKE."""
+    if not prefix:
+        return true()
+    return (name >= prefix) & (name < prefix + "\U0010ffff")

@@ -10,17 +10,23 @@ _GZIP = 16 + zlib.MAX_WBITS
 
 
 def read_bounded(chunks: Iterable[bytes], coding: str, limit: int) -> bytes:
-    """Put a body together, undoing its content coding (RFC 9110).
+    """Put a body together. Raises as `unpacked` does."""
+    return b"".join(unpacked(chunks, coding, limit))
 
-    Raises Unreadable if it is over `limit` bytes once unpacked, incomplete, or in a coding that
-    was not asked for. A gzip bomb is left at the first step over the limit.
+
+def unpacked(chunks: Iterable[bytes], coding: str, limit: int) -> Iterator[bytes]:
+    """A body bit by bit, its content coding undone (RFC 9110), in pieces of 1 byte to 256 KiB.
+
+    Raises Unreadable where it turns out to be over `limit` bytes once unpacked, incomplete, or
+    in a coding that was not asked for. A gzip bomb is left at the first step over the limit.
     """
-    body = bytearray()
+    size = 0
     for data in _decoded(chunks, coding):
-        body += data
-        if len(body) > limit:
+        size += len(data)
+        if size > limit:
             raise Unreadable(f"it is larger than {limit} bytes")
-    return bytes(body)
+        if data:
+            yield data
 
 
 def _decoded(chunks: Iterable[bytes], coding: str) -> Iterable[bytes]:

@@ -3,56 +3,65 @@
 import re
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
+from typing import TYPE_CHECKING, BinaryIO, cast
 
+from stillroom_server.domain.addresses import PrivateUpstreams
 from stillroom_server.domain.errors import NotFound, UpstreamFailed
 from stillroom_server.domain.names import ProjectName
 from stillroom_server.domain.upstream import Validators
-from stillroom_server.services.ports import NoSuchProject, NotModified, PageAnswer, PageFetched
+from stillroom_server.domain.upstream_credentials import Origin, UpstreamCredentials
+from stillroom_server.services.ports import (
+    NamesFetched,
+    NoSuchProject,
+    NotModified,
+    PageAnswer,
+    PageFetched,
+)
 
-from .deadline import within
-from .pages import ACCEPT, read_files, read_names
-from .raw import RawPage, Unreadable
+from .deadline import Budget, within
+from .limits import Limits
+from .pages import read_page
+from .raw import ACCEPT, RawPage, Unreadable
+from .remote_file import RemoteFile
+from .transfer import Transfer, check_uncoded, content_part
 
 if TYPE_CHECKING:
+    from .names import NameReader
     from .session import Answer, Session
 
 _ABSENT = frozenset({404, 410})
 _MAX_RETRY_AFTER = 3600
-_CHUNK = 64 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How long, in seconds, and how much, in bytes, an upstream may take.
-
-    `connect` and `read` bound single steps; `page` bounds a whole page, and the time until the
-    content of a file begins; `names` bounds the list of all projects. Each 64 KiB of a file have
-    to arrive within `chunk`, so that a slow line is served and a dripping upstream is not.
-    `page_bytes` bounds a page once it is unpacked.
-    """
-
-    connect: float = 5.0
-    read: float = 10.0
-    page: float = 20.0
-    names: float = 120.0
-    chunk: float = 30.0
-    page_bytes: int = 100 * 1024 * 1024
+_UNCODED = {"Accept-Encoding": "identity"}
+"""Content that is coded on the way could not be checked against its digest."""
+_PACKED = {"Accept-Encoding": "gzip"}
+_DOCUMENTS = "application/vnd.pypi.integrity.v1+json, application/json;q=0.9, */*;q=0.1"
 
 
 class HttpUpstream:
     """Asks Simple APIs over HTTP; implements `services.ports.Upstream`. Safe to share by threads.
 
-    The HTTP library is imported and the session opened at first use; `close` ends the session.
+    `credentials` are sent to the upstreams that they are for. `private` are the upstreams that
+    may be asked although their addresses are not public. The HTTP library is imported and the
+    session opened at first use; `close` ends the session.
     """
 
-    def __init__(self, *, user_agent: str, limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        user_agent: str,
+        limits: Limits | None = None,
+        credentials: UpstreamCredentials | None = None,
+        private: PrivateUpstreams | None = None,
+    ) -> None:
         self._user_agent = user_agent
         self._limits = limits or Limits()
+        self._credentials = credentials or UpstreamCredentials()
+        self._private = private or PrivateUpstreams()
         self._lock = threading.Lock()
         self._opened: Session | None = None
+
+    # Pages
 
     def project_page(self, base_url: str, project: ProjectName, known: Validators) -> PageAnswer:
         """The page of a project, unless it is still what `known` stands for.
@@ -61,44 +70,127 @@ class HttpUpstream:
         """
         url = f"{base_url.rstrip('/')}/{project}/"
         conditions = _conditions(known)
-        with within(self._limits.page), closing(self._ask_page(url, conditions)) as answer:
+        with (
+            within(self._limits.page),
+            closing(self._ask(base_url, url, {"Accept": ACCEPT} | _PACKED | conditions)) as answer,
+        ):
             if answer.status in _ABSENT:
                 answer.discard()
                 return NoSuchProject()
             if answer.status == 304 and conditions:
                 answer.discard()
                 return NotModified()
+            self._check_status(answer, base_url)
             with _readable(answer):
-                files = read_files(self._page(answer), project)
-        return PageFetched(files, _validators(answer))
-
-    def project_names(self, base_url: str) -> list[ProjectName]:
-        """All names that the upstream lists, valid ones only, each once.
-
-        Raises UpstreamFailed and UpstreamTimeout.
-        """
-        with (
-            within(self._limits.names),
-            closing(self._ask_page(base_url, {})) as answer,
-            _readable(answer),
-        ):
-            return read_names(self._page(answer))
+                content = answer.read(self._limits.page_bytes)
+                page = read_page(RawPage(content, _content_type(answer), answer.url), project)
+        return PageFetched(page.files, _validators(answer), page.status)
 
     @contextmanager
-    def fetch(self, url: str) -> Iterator["Transfer"]:
+    def project_names(
+        self, base_url: str, known: Validators
+    ) -> Iterator[NamesFetched | NotModified]:
+        """Begin to read the list of all projects, unless it is still what `known` stands for.
+
+        Raises UpstreamFailed and UpstreamTimeout, and so does the iterator of the names.
+        """
+        from .names import name_reader  # the parser costs start-up time
+
+        budget = Budget(self._limits.names)
+        conditions = _conditions(known)
+        with budget.spending():
+            answer = self._ask(base_url, base_url, {"Accept": ACCEPT} | _PACKED | conditions)
+        with closing(answer):
+            if answer.status == 304 and conditions:
+                yield NotModified()
+                return
+            with budget.spending():
+                self._check_status(answer, base_url)
+            with _readable(answer):
+                reader = name_reader(_content_type(answer), answer.url)
+            yield NamesFetched(self._names(answer, reader, budget), _validators(answer))
+
+    def _names(
+        self, answer: "Answer", reader: "NameReader", budget: Budget
+    ) -> Iterator[ProjectName]:
+        from .names import valid_names
+
+        content = answer.content(self._limits.names_bytes)
+        try:
+            while True:
+                with _readable(answer):
+                    with budget.spending():
+                        data = next(content, None)
+                    if data is None:
+                        reader.close()
+                        return
+                    texts = reader.feed(data)
+                yield from valid_names(texts)
+        finally:
+            # A parser that is given up complains of what is missing unless it is asked.
+            with suppress(Unreadable):
+                reader.close()
+
+    # Files
+
+    @contextmanager
+    def fetch(
+        self, base_url: str, url: str, *, start: int = 0, etag: str | None = None
+    ) -> Iterator[Transfer]:
         """Begin to fetch a file; the connection is let go at the end of the block.
 
+        With `start` it is asked for the rest only, if it is still the one that had that `etag`.
         Raises NotFound where the upstream says 404 or 410, UpstreamFailed and UpstreamTimeout.
         """
-        # Content that is coded on the way could not be checked against its digest.
-        with within(self._limits.page):
-            answer = self._session().ask(url, {"Accept-Encoding": "identity"})
-        with closing(answer):
-            if answer.status in _ABSENT:
-                raise NotFound(f"{answer.host} does not have this file (status {answer.status})")
-            if answer.status != 200:
-                raise _refused(answer)
-            yield Transfer(answer, self._limits.chunk)
+        conditions = {"Range": f"bytes={start}-"} if start else {}
+        if start and etag is not None:
+            conditions["If-Range"] = etag
+        with self._file(base_url, url, conditions) as answer:
+            seconds = self._limits.chunk
+            if start and answer.status == 206:
+                yield Transfer.of_rest(answer, seconds, start=start, etag=etag)
+                return
+            with within(self._limits.page):
+                self._check_status(answer, base_url)
+            yield Transfer.of_whole(answer, seconds)
+
+    def takes_ranges(self, base_url: str, url: str) -> bool:
+        """Whether the file can be read in parts; asks for its first byte.
+
+        Raises UpstreamFailed, UpstreamTimeout and NotFound.
+        """
+        with self._file(base_url, url, {"Range": "bytes=0-0"}) as answer:
+            if answer.status in {200, 416}:
+                return False
+            if answer.status != 206:
+                raise self._refused(answer, base_url)
+            part = content_part(answer)
+            return (part.first, part.last) == (0, 0) and part.total is not None
+
+    @contextmanager
+    def remote_file(self, base_url: str, url: str) -> Iterator[BinaryIO]:
+        """A file to be read in parts, within bounds; see `RemoteFile` for what reading raises."""
+
+        def ask(first: int, last: int) -> AbstractContextManager["Answer"]:
+            return self._part(base_url, url, first, last)
+
+        with closing(RemoteFile(ask, self._limits)) as file:
+            yield cast(BinaryIO, file)
+
+    def document(self, base_url: str, url: str) -> bytes:
+        """A small document beside a file, such as its provenance.
+
+        Raises NotFound, UpstreamFailed and UpstreamTimeout.
+        """
+        headers = {"Accept": _DOCUMENTS} | _PACKED
+        with (
+            within(self._limits.page),
+            closing(self._ask(base_url, url, headers)) as answer,
+        ):
+            _check_presence(answer)
+            self._check_status(answer, base_url)
+            with _readable(answer):
+                return answer.read(self._limits.document_bytes)
 
     def close(self) -> None:
         """Close all connections; another use opens new ones."""
@@ -106,6 +198,29 @@ class HttpUpstream:
             opened, self._opened = self._opened, None
         if opened is not None:
             opened.close()
+
+    # Requests
+
+    @contextmanager
+    def _part(self, base_url: str, url: str, first: int, last: int) -> Iterator["Answer"]:
+        with self._file(base_url, url, {"Range": f"bytes={first}-{last}"}) as answer:
+            if answer.status == 200:
+                raise UpstreamFailed(f"{answer.host} does not send parts of files")
+            if answer.status != 206:
+                raise self._refused(answer, base_url)
+            yield answer
+
+    @contextmanager
+    def _file(self, base_url: str, url: str, headers: Mapping[str, str]) -> Iterator["Answer"]:
+        with within(self._limits.page):
+            answer = self._ask(base_url, url, {**_UNCODED, **headers})
+        with closing(answer):
+            _check_presence(answer)
+            check_uncoded(answer)
+            yield answer
+
+    def _ask(self, base_url: str, url: str, headers: Mapping[str, str]) -> "Answer":
+        return self._session().ask(url, headers, self._credentials.for_upstream(base_url))
 
     def _session(self) -> "Session":
         with self._lock:
@@ -116,45 +231,36 @@ class HttpUpstream:
                     user_agent=self._user_agent,
                     connect=self._limits.connect,
                     read=self._limits.read,
+                    private=self._private,
                 )
             return self._opened
 
-    def _ask_page(self, url: str, conditions: Mapping[str, str]) -> "Answer":
-        return self._session().ask(
-            url, {"Accept": ACCEPT, "Accept-Encoding": "gzip", **conditions}
-        )
-
-    def _page(self, answer: "Answer") -> RawPage:
+    def _check_status(self, answer: "Answer", base_url: str) -> None:
         if answer.status != 200:
             answer.discard()
-            raise _refused(answer)
-        content = answer.read(self._limits.page_bytes)
-        return RawPage(content, answer.header("Content-Type") or "", answer.url)
+            raise self._refused(answer, base_url)
+
+    def _refused(self, answer: "Answer", base_url: str) -> UpstreamFailed:
+        said = f"{answer.host} answers with status {answer.status}"
+        # Elsewhere, such as on a host for files, there is nothing that could be given.
+        if answer.status in {401, 403} and Origin.of(answer.url) == Origin.of(base_url):
+            if self._credentials.for_upstream(base_url) is None:
+                said += ": it wants credentials; give them in the setting upstream_credentials"
+            else:
+                said += ": it refuses the credentials of the setting upstream_credentials"
+        wait = answer.header("Retry-After") or ""
+        if re.fullmatch(r"[0-9]{1,9}", wait):
+            return UpstreamFailed(said, retry_after=min(max(int(wait), 1), _MAX_RETRY_AFTER))
+        return UpstreamFailed(said)
 
 
-class Transfer:
-    """The content of a file on its way; implements `services.ports.FileTransfer`."""
+def _check_presence(answer: "Answer") -> None:
+    if answer.status in _ABSENT:
+        raise NotFound(f"{answer.host} does not have this file (status {answer.status})")
 
-    def __init__(self, answer: "Answer", seconds: float) -> None:
-        self._answer = answer
-        self._seconds = seconds
 
-    @property
-    def size(self) -> int | None:
-        """Its size in bytes, None where the upstream does not say it or codes the content."""
-        if self._answer.header("Content-Encoding") or self._answer.header("Transfer-Encoding"):
-            return None
-        length = self._answer.header("Content-Length")
-        return int(length) if length is not None else None
-
-    def chunks(self) -> Iterator[bytes]:
-        """The content as it was sent; UpstreamFailed or UpstreamTimeout if it breaks off."""
-        while True:
-            with within(self._seconds):
-                chunk = self._answer.take(_CHUNK)
-            if not chunk:
-                return
-            yield chunk
+def _content_type(answer: "Answer") -> str:
+    return answer.header("Content-Type") or ""
 
 
 def _conditions(known: Validators) -> dict[str, str]:
@@ -178,11 +284,3 @@ def _readable(answer: "Answer") -> Iterator[None]:
         raise UpstreamFailed(
             f"{answer.host} answers with a page that cannot be read: {error}"
         ) from error
-
-
-def _refused(answer: "Answer") -> UpstreamFailed:
-    failed = UpstreamFailed(f"{answer.host} answers with status {answer.status}")
-    wait = answer.header("Retry-After") or ""
-    if re.fullmatch(r"[0-9]{1,9}", wait):
-        failed.retry_after = min(max(int(wait), 1), _MAX_RETRY_AFTER)
-    return failed

@@ -25,3 +25,28 @@ def remaining() -> float:
     Raises LookupError outside of `within`: nothing talks to an upstream without a deadline.
     """
     return _end.get() - time.monotonic()
+
+
+class Budget:
+    """Seconds for the network that are spent bit by bit.
+
+    What is done with the data in between costs none of them.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._left = seconds
+
+    @contextmanager
+    def spending(self) -> Iterator[None]:
+        """Bound the traffic in the block by what is left."""
+        started = time.monotonic()
+        try:
+            with within(self._left):
+                yield
+        finally:
+            self._left -= time.monotonic() - started
+
+    def renew(self) -> None:
+        """Begin with all of them again."""
+        self._left = self._seconds

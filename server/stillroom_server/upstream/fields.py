@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from stillroom_server.domain.files import Yanked
+from stillroom_server.domain.status import ACTIVE, ProjectStatus, Status
 
 _HEX_DIGITS: Mapping[str, int] = {
     "md5": 32,
@@ -79,3 +80,11 @@ def yanked(raw: object) -> Yanked:
     if isinstance(raw, str):
         return raw or True
     return raw is True
+
+
+def project_status(status: object, reason: object) -> ProjectStatus:
+    """A project's status (PEP 792); active where it is none that we know."""
+    if not isinstance(status, str) or status not in set(Status):
+        return ACTIVE
+    text = " ".join(reason.split()) if isinstance(reason, str) else ""
+    return ProjectStatus(Status(status), text if text and text.isprintable() else None)

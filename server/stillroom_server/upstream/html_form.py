@@ -1,4 +1,4 @@
-"""Pages of the Simple API in HTML (PEP 503, 592, 658, 714).
+"""Pages of the Simple API in HTML (PEP 503, 592, 658, 714, 740, 792).
 
 Only start tags matter here, so the tokenizer of the standard library does. Its time grows with
 the page, whereas parsers that build trees or collect the text of links take the square of that
@@ -7,12 +7,13 @@ for links that are never closed.
 
 from collections.abc import Iterator, Mapping
 from html.parser import HTMLParser
-from urllib.parse import unquote, urljoin, urlsplit
+from urllib.parse import unquote, urlsplit
 
+from stillroom_server.domain.status import ProjectStatus
 from stillroom_server.domain.upstream import UpstreamFile
 
 from . import fields
-from .raw import RawPage, Unreadable, absolute_url, check_version
+from .raw import RawPage, Unreadable, absolute_url, check_version, document_url
 
 _CORE_METADATA_KEYS = ("data-core-metadata", "data-dist-info-metadata")
 _ENDINGS = (
@@ -32,69 +33,76 @@ _ENDINGS = (
 )
 """What tells the link of a distribution from any other: these stood on the public index."""
 
+_VERSION = "pypi:repository-version"
+
 Attributes = Mapping[str, str]
 
 
-class HtmlDocument:
-    """A page in HTML. Raises Unreadable if it is of an API version other than 1."""
-
-    def __init__(self, page: RawPage) -> None:
-        tags = _Tags()
-        try:
-            # Never closed: a tag that the page ends in is of no use, and older Pythons take the
-            # square of the rest's length to make something of it.
-            tags.feed(page.content.decode("utf-8", errors="replace"))
-        except AssertionError as error:  # what the tokenizer raises for broken declarations
-            raise Unreadable("it is not HTML") from error
-        if tags.version is not None:
-            check_version(tags.version)
-        self.declares_itself = tags.version is not None
-        self._tags = tags
-        self._url = page.url
-
-    def files(self) -> Iterator[UpstreamFile]:
-        """The files that a project's page links to; other links are passed over."""
-        for attributes, url in self._links():
-            filename = _filename(url)
-            if filename is not None and filename.endswith(_ENDINGS):
-                yield _file(filename, url, attributes)
-
-    def names(self) -> Iterator[str]:
-        """What stands as a name on the list of all projects: what links add to its own URL."""
-        folder = urljoin(self._url, ".")
-        for _attributes, url in self._links():
-            name = url.partition("#")[0].removeprefix(folder).removesuffix("/")
-            if name and "/" not in name:
-                yield unquote(name)
-
-    def _links(self) -> Iterator[tuple[Attributes, str]]:
-        base = absolute_url(self._url, self._tags.base or "")
-        if base is None:
-            return
-        for attributes in self._tags.links:
-            url = absolute_url(base, attributes["href"])
-            if url is not None:
-                yield attributes, url
-
-
-class _Tags(HTMLParser):
-    """Collects the links of a page, its base, and the API version that it declares (PEP 629)."""
+class Tags(HTMLParser):
+    """Collects the links of a page, its base, and what it declares in `meta` tags (PEP 629)."""
 
     def __init__(self) -> None:
         super().__init__()
         self.links: list[Attributes] = []
         self.base: str | None = None
-        self.version: str | None = None
+        self.metas: dict[str, str] = {}
+
+    def read(self, text: str) -> None:
+        """Go on reading. Raises Unreadable for what is not HTML, or not of API version 1.
+
+        There is no end to tell: a tag that the page ends in is of no use, and older Pythons take
+        the square of the rest's length to make something of it.
+        """
+        try:
+            self.feed(text)
+        except AssertionError as error:  # what the tokenizer raises for broken declarations
+            raise Unreadable("it is not HTML") from error
+
+    @property
+    def declares_itself(self) -> bool:
+        """Whether the page says that it is of the Simple API."""
+        return _VERSION in self.metas
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Take what matters of a tag."""
         # Of two attributes of one name the first counts; one without a value is empty.
         attributes = {name: value or "" for name, value in reversed(attrs)}
         if tag == "a" and "href" in attributes:
             self.links.append(attributes)
         elif tag == "base" and self.base is None:
             self.base = attributes.get("href")
-        elif tag == "meta" and attributes.get("name") == "pypi:repository-version":
-            self.version = attributes.get("content", "")
+        elif tag == "meta" and attributes.get("name", "").startswith("pypi:"):
+            name, content = attributes["name"], attributes.get("content", "")
+            self.metas.setdefault(name, content)
+            if name == _VERSION:
+                check_version(content)
+
+
+class HtmlDocument:
+    """A page in HTML. Raises Unreadable if it is of an API version other than 1."""
+
+    def __init__(self, page: RawPage) -> None:
+        self._tags = Tags()
+        self._tags.read(page.content.decode("utf-8", errors="replace"))
+        self._base = absolute_url(page.url, self._tags.base or "")
+        self.declares_itself = self._tags.declares_itself
+
+    def files(self) -> Iterator[UpstreamFile]:
+        """The files that a project's page links to; other links are passed over."""
+        if self._base is None:
+            return
+        for attributes in self._tags.links:
+            url = absolute_url(self._base, attributes["href"])
+            filename = None if url is None else _filename(url)
+            if url is not None and filename is not None and filename.endswith(_ENDINGS):
+                yield _file(filename, url, attributes, self._base)
+
+    def status(self) -> ProjectStatus:
+        """The project's status."""
+        metas = self._tags.metas
+        return fields.project_status(
+            metas.get("pypi:project-status"), metas.get("pypi:project-status-reason")
+        )
 
 
 def _filename(url: str) -> str | None:
@@ -104,7 +112,7 @@ def _filename(url: str) -> str | None:
         return None
 
 
-def _file(filename: str, url: str, attributes: Attributes) -> UpstreamFile:
+def _file(filename: str, url: str, attributes: Attributes, base: str) -> UpstreamFile:
     address, _, fragment = url.partition("#")
     return UpstreamFile(
         filename=filename,
@@ -115,6 +123,7 @@ def _file(filename: str, url: str, attributes: Attributes) -> UpstreamFile:
         requires_python=fields.requires_python(attributes.get("data-requires-python")),
         yanked=fields.yanked(attributes.get("data-yanked")),
         core_metadata=_core_metadata(attributes),
+        provenance=document_url(base, attributes.get("data-provenance")),
     )
 
 

@@ -1,14 +1,15 @@
-"""Pages of the Simple API in JSON (PEP 691, PEP 700)."""
+"""Pages of the Simple API in JSON (PEP 691, 700, 740, 792)."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import orjson
 
+from stillroom_server.domain.status import ACTIVE, ProjectStatus
 from stillroom_server.domain.upstream import UpstreamFile
 
 from . import fields
-from .raw import RawPage, Unreadable, absolute_url, check_version
+from .raw import RawPage, Unreadable, absolute_url, check_version, document_url
 
 _CORE_METADATA_KEYS = ("core-metadata", "dist-info-metadata", "data-dist-info-metadata")
 
@@ -32,29 +33,29 @@ class JsonDocument:
 
     def files(self) -> Iterator[UpstreamFile | None]:
         """The files that a project's page lists; None for one without a name or usable URL."""
-        for row in self._rows("files"):
+        rows = self._content.get("files")
+        if not isinstance(rows, list):
+            raise Unreadable("it has no list of files")
+        for item in rows:
+            row = item if isinstance(item, dict) else {}
             filename, link = row.get("filename"), row.get("url")
             url = absolute_url(self._url, link) if isinstance(link, str) else None
             if url is None or not isinstance(filename, str):
                 yield None
             else:
-                yield _file(filename, url, row)
+                yield _file(filename, url, row, self._url)
 
-    def names(self) -> Iterator[str]:
-        """The names on the list of all projects, as they stand there."""
-        for row in self._rows("projects"):
-            name = row.get("name")
-            if isinstance(name, str):
-                yield name
-
-    def _rows(self, key: str) -> Iterator[Mapping[str, Any]]:
-        rows = self._content.get(key)
-        if not isinstance(rows, list):
-            raise Unreadable(f"it has no list of {key}")
-        return (row if isinstance(row, dict) else {} for row in rows)
+    def status(self) -> ProjectStatus:
+        """The project's status; some servers say it inside `meta`."""
+        meta = self._content.get("meta")
+        for place in (self._content, meta):
+            said = place.get("project-status") if isinstance(place, dict) else None
+            if isinstance(said, dict):
+                return fields.project_status(said.get("status"), said.get("reason"))
+        return ACTIVE
 
 
-def _file(filename: str, url: str, row: Mapping[str, Any]) -> UpstreamFile:
+def _file(filename: str, url: str, row: Mapping[str, Any], page_url: str) -> UpstreamFile:
     return UpstreamFile(
         filename=filename,
         url=url.partition("#")[0],
@@ -64,6 +65,7 @@ def _file(filename: str, url: str, row: Mapping[str, Any]) -> UpstreamFile:
         requires_python=fields.requires_python(row.get("requires-python")),
         yanked=fields.yanked(row.get("yanked")),
         core_metadata=_core_metadata(row),
+        provenance=document_url(page_url, row.get("provenance")),
     )
 
 

@@ -1,5 +1,8 @@
 """Connections to upstreams: pooled, under a deadline, direct or through a proxy.
 
+A connection is opened to an address that was looked at, not to a name that may have another one a
+moment later: what a mirror may not reach it cannot be led to, whatever redirects and the DNS say.
+
 httpx bounds each read, not their sum, so an upstream that sends a byte now and then could hold
 a thread for ever. Here every read is also bounded by what is left of `deadline.within`.
 """
@@ -9,12 +12,16 @@ import ssl
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from ipaddress import ip_address
 from typing import Any
 from urllib.request import getproxies, proxy_bypass
 
 import httpcore
 import httpx
 import truststore
+
+from stillroom_server.domain.addresses import PrivateUpstreams
+from stillroom_server.domain.errors import UpstreamFailed
 
 from .deadline import remaining
 
@@ -28,15 +35,20 @@ class Transport(httpx.BaseTransport):
     """Sends requests directly or through the proxy that the environment names for them.
 
     Company networks let servers out through a proxy only, and everything else on the machine
-    (pip, uv, curl) finds it in HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY.
+    (pip, uv, curl) finds it in HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY. The proxy may be
+    anywhere; it looks up names itself, so of hosts behind it only literal addresses are checked.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, private: PrivateUpstreams) -> None:
+        self._private = private
         self._lock = threading.Lock()
         self._pools: dict[str | None, httpcore.ConnectionPool] = {}
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request; the body of the answer is still to be read."""
+        """Send a request; the body of the answer is still to be read.
+
+        Raises UpstreamFailed for an address that may not be reached, and httpx's own errors.
+        """
         assert isinstance(request.stream, httpx.SyncByteStream)
         with _httpx_errors():
             answer = self._pool_for(request.url).handle_request(
@@ -64,10 +76,24 @@ class Transport(httpx.BaseTransport):
 
     def _pool_for(self, url: httpx.URL) -> httpcore.ConnectionPool:
         proxy_url = _proxy_for(url)
+        if proxy_url is not None:
+            refusal = self._private.refusal_of_url(str(url))
+            if refusal is not None:
+                raise _unreachable(url.host, refusal)
         with self._lock:
             if proxy_url not in self._pools:
-                self._pools[proxy_url] = _new_pool(proxy_url)
+                self._pools[proxy_url] = self._new_pool(proxy_url)
             return self._pools[proxy_url]
+
+    def _new_pool(self, proxy_url: str | None) -> httpcore.ConnectionPool:
+        return httpcore.ConnectionPool(
+            proxy=None if proxy_url is None else _proxy(proxy_url),
+            ssl_context=_tls_context(),
+            max_connections=MAX_CONNECTIONS,
+            max_keepalive_connections=MAX_IDLE_CONNECTIONS,
+            keepalive_expiry=IDLE_SECONDS,
+            network_backend=_Backend(self._private if proxy_url is None else None),
+        )
 
 
 def _proxy_for(url: httpx.URL) -> str | None:
@@ -76,17 +102,6 @@ def _proxy_for(url: httpx.URL) -> str | None:
     if proxy_url is None or proxy_bypass(url.host):
         return None
     return proxy_url if "://" in proxy_url else f"http://{proxy_url}"
-
-
-def _new_pool(proxy_url: str | None) -> httpcore.ConnectionPool:
-    return httpcore.ConnectionPool(
-        proxy=None if proxy_url is None else _proxy(proxy_url),
-        ssl_context=_tls_context(),
-        max_connections=MAX_CONNECTIONS,
-        max_keepalive_connections=MAX_IDLE_CONNECTIONS,
-        keepalive_expiry=IDLE_SECONDS,
-        network_backend=_Backend(),
-    )
 
 
 def _proxy(proxy_url: str) -> httpcore.Proxy:
@@ -142,9 +157,13 @@ def _httpx_errors() -> Iterator[None]:
 
 
 class _Backend(httpcore.NetworkBackend):
-    """Opens connections, to the first address of a host that takes one."""
+    """Opens connections, to the first address of a host that may be reached and takes one.
 
-    def __init__(self) -> None:
+    With `private` None all may be reached.
+    """
+
+    def __init__(self, private: PrivateUpstreams | None) -> None:
+        self._private = private
         self._plain = httpcore.SyncBackend()
 
     def connect_tcp(
@@ -155,9 +174,12 @@ class _Backend(httpcore.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.NetworkStream:
-        """Connect. Each address has the time-out to itself, all of them the deadline."""
+        """Connect. Each address has the time-out to itself, all of them the deadline.
+
+        The name is looked up once. Raises UpstreamFailed if none of its addresses may be reached.
+        """
         failure: Exception = httpcore.ConnectError("it has no address")
-        for address in _addresses(host, port):
+        for address in self._reachable(host, port):
             bound = _bound(timeout, httpcore.ConnectTimeout)
             try:
                 stream = self._plain.connect_tcp(
@@ -168,6 +190,23 @@ class _Backend(httpcore.NetworkBackend):
             else:
                 return _Stream(stream)
         raise failure
+
+    def _reachable(self, host: str, port: int) -> list[str]:
+        found = _addresses(host, port)
+        if self._private is None:
+            return found
+        refusals = {
+            address: self._private.refusal(host, ip_address(address.partition("%")[0]), port)
+            for address in found
+        }
+        reachable = [address for address, refusal in refusals.items() if refusal is None]
+        if refusals and not reachable:
+            raise _unreachable(host, next(filter(None, refusals.values())))
+        return reachable
+
+
+def _unreachable(host: str, refusal: str) -> UpstreamFailed:
+    return UpstreamFailed(f"{host} may not be reached: {refusal}")
 
 
 def _addresses(host: str, port: int) -> list[str]:

@@ -5,31 +5,30 @@ taking it for an empty one would hide files; a row that cannot be served is drop
 """
 
 import logging
+from dataclasses import dataclass
 
 from stillroom_server.domain.distributions import version_in
-from stillroom_server.domain.errors import InvalidRequest
-from stillroom_server.domain.names import ProjectName, project_name
+from stillroom_server.domain.names import ProjectName
+from stillroom_server.domain.status import ProjectStatus
 from stillroom_server.domain.upstream import UpstreamFile
 
 from .html_form import HtmlDocument
 from .json_form import JsonDocument
-from .raw import RawPage, Unreadable
+from .raw import Form, RawPage, Unreadable, form_of
 
 log = logging.getLogger(__name__)
 
-_JSON = "application/vnd.pypi.simple.v1+json"
-_HTML = "application/vnd.pypi.simple.v1+html"
-_PLAIN_HTML = "text/html"
 
-ACCEPT = f"{_JSON}, {_HTML};q=0.2, {_PLAIN_HTML};q=0.01"
-"""The forms that can be read, as an HTTP header."""
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A project's page: the files that can be served, and the project's status."""
+
+    files: tuple[UpstreamFile, ...]
+    status: ProjectStatus
 
 
-def read_files(page: RawPage, project: ProjectName) -> tuple[UpstreamFile, ...]:
-    """The files on a project's page that can be served, in its order, the first of each name.
-
-    Raises Unreadable.
-    """
+def read_page(page: RawPage, project: ProjectName) -> Page:
+    """A project's page: its files in its order, the first of each name. Raises Unreadable."""
     document = _document(page)
     rows = list(document.files())
     files: dict[str, UpstreamFile] = {}
@@ -39,36 +38,17 @@ def read_files(page: RawPage, project: ProjectName) -> tuple[UpstreamFile, ...]:
     _check_plausible(document, found=bool(files))
     if len(files) < len(rows):
         log.info("%s: %d of %d rows were dropped", page.url, len(rows) - len(files), len(rows))
-    return tuple(files.values())
-
-
-def read_names(page: RawPage) -> list[ProjectName]:
-    """The valid names on a list of all projects, normalised, each once. Raises Unreadable."""
-    document = _document(page)
-    names = dict.fromkeys(name for text in document.names() if (name := _name(text)) is not None)
-    _check_plausible(document, found=bool(names))
-    return list(names)
+    return Page(tuple(files.values()), document.status())
 
 
 def _document(page: RawPage) -> JsonDocument | HtmlDocument:
-    if page.media_type == _JSON:
-        return JsonDocument(page)
-    if page.media_type in {_HTML, _PLAIN_HTML}:
-        return HtmlDocument(page)
-    raise Unreadable(f"its type is {page.media_type[:80]!r}, no form of the Simple API")
+    return JsonDocument(page) if form_of(page.content_type) is Form.JSON else HtmlDocument(page)
 
 
 def _check_plausible(document: JsonDocument | HtmlDocument, *, found: bool) -> None:
     # HTML with status 200 may as well be a login form or the apology of a proxy.
     if not found and not document.declares_itself:
         raise Unreadable("it is HTML without any link of the kind that is looked for")
-
-
-def _name(text: str) -> ProjectName | None:
-    try:
-        return project_name(text)
-    except InvalidRequest:
-        return None
 
 
 def _is_servable(filename: str, project: ProjectName) -> bool:

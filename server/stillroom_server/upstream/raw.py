@@ -1,8 +1,16 @@
 """A page as an upstream sent it, and what its two forms have in common."""
 
+import enum
 import re
 from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
+
+_JSON = "application/vnd.pypi.simple.v1+json"
+_HTML = "application/vnd.pypi.simple.v1+html"
+_PLAIN_HTML = "text/html"
+
+ACCEPT = f"{_JSON}, {_HTML};q=0.2, {_PLAIN_HTML};q=0.01"
+"""The forms that can be read, as an HTTP header."""
 
 
 class Unreadable(ValueError):
@@ -17,10 +25,22 @@ class RawPage:
     content_type: str
     url: str
 
-    @property
-    def media_type(self) -> str:
-        """The content type without its parameters."""
-        return self.content_type.partition(";")[0].strip().lower()
+
+class Form(enum.Enum):
+    """The forms of the Simple API."""
+
+    JSON = "json"
+    HTML = "html"
+
+
+def form_of(content_type: str) -> Form:
+    """The form that a content type stands for. Raises Unreadable if it is none of them."""
+    media_type = content_type.partition(";")[0].strip().lower()
+    if media_type == _JSON:
+        return Form.JSON
+    if media_type in {_HTML, _PLAIN_HTML}:
+        return Form.HTML
+    raise Unreadable(f"its type is {media_type[:80]!r}, no form of the Simple API")
 
 
 def check_version(version: object) -> None:
@@ -36,7 +56,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 def absolute_url(base: str, reference: str) -> str | None:
     """A link made absolute, its fragment kept; None unless it leads to something on the web.
 
-    A link with a name or password in it leads nowhere: no credentials are sent to upstreams.
+    A link with a name or password in it leads nowhere: only the administrator gives credentials.
     """
     link = reference.strip()
     if _CONTROL.search(link):
@@ -50,3 +70,9 @@ def absolute_url(base: str, reference: str) -> str | None:
     if parts.scheme not in {"http", "https"} or not parts.hostname or "@" in parts.netloc:
         return None
     return url
+
+
+def document_url(base: str, reference: object) -> str | None:
+    """The absolute URL of a document, without a fragment; None unless it is on the web."""
+    url = absolute_url(base, reference) if isinstance(reference, str) and reference else None
+    return None if url is None else url.partition("#")[0]

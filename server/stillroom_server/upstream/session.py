@@ -9,25 +9,31 @@ from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpx
 
+from stillroom_server.domain.addresses import PrivateUpstreams
 from stillroom_server.domain.errors import UpstreamFailed, UpstreamTimeout
+from stillroom_server.domain.upstream_credentials import Origin, UpstreamCredential
 
-from .body import read_bounded
+from .body import unpacked
 from .network import Transport
 
 MAX_REDIRECTS = 5
+MAX_LOCATION = 4096
+"""How many characters the URL may have to which a redirect leads."""
 _SHORT_REST = 4
 """How many parts of an unwanted answer are read, each of at most 64 KiB."""
 
 
 class Session:
-    """Sends GET requests that carry no credentials and no cookies. Safe to share by threads.
+    """Sends GET requests without cookies. Safe to share by threads.
 
     All use of it and of its answers must be inside `deadline.within`.
     """
 
-    def __init__(self, *, user_agent: str, connect: float, read: float) -> None:
+    def __init__(
+        self, *, user_agent: str, connect: float, read: float, private: PrivateUpstreams
+    ) -> None:
         self._client = httpx.Client(
-            transport=Transport(),
+            transport=Transport(private),
             headers={"User-Agent": user_agent},
             timeout=httpx.Timeout(read, connect=connect, pool=connect),
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
@@ -35,20 +41,24 @@ class Session:
             auth=httpx.Auth(),
         )
 
-    def ask(self, url: str, headers: Mapping[str, str]) -> "Answer":
+    def ask(
+        self, url: str, headers: Mapping[str, str], credential: UpstreamCredential | None
+    ) -> "Answer":
         """Send a request and follow its redirects. The answer is the caller's to close.
 
+        The credential goes to its own origin only, also when redirects lead elsewhere and back.
         Raises UpstreamFailed and UpstreamTimeout.
         """
         with _trouble_of("the upstream"):
             request = self._client.build_request("GET", url, headers=headers)
         for _ in range(MAX_REDIRECTS + 1):
+            authorize(request, credential)
             with _trouble_of(_host(request.url)):
                 answer = Answer(self._client.send(request, stream=True))
             if answer.following is None:
                 return answer
             answer.discard()
-            _check_redirect(request.url, answer.following.url)
+            _check_redirect(answer, answer.following)
             request = answer.following
         raise UpstreamFailed(f"{answer.host} redirects more than {MAX_REDIRECTS} times")
 
@@ -74,26 +84,25 @@ class Answer:
         return value if value is not None and value.isascii() else None
 
     def read(self, limit: int) -> bytes:
-        """The whole content, its content coding undone.
+        """The whole content, its content coding undone; raises as `content` does."""
+        return b"".join(self.content(limit))
+
+    def content(self, limit: int) -> Iterator[bytes]:
+        """The content bit by bit, its content coding undone.
 
         Raises Unreadable if it is over `limit` bytes or broken, and UpstreamFailed and
         UpstreamTimeout if it does not come.
         """
         with _trouble_of(self.host):
-            return read_bounded(self._parts, self.header("Content-Encoding") or "", limit)
+            yield from unpacked(self._parts, self.header("Content-Encoding") or "", limit)
 
-    def take(self, at_least: int) -> bytes:
-        """The next part of the content as it was sent: that many bytes or more, fewer at its end.
+    def take(self) -> bytes:
+        """What comes next of the content, as it was sent; nothing at its end.
 
         Raises UpstreamFailed and UpstreamTimeout.
         """
-        taken = bytearray()
         with _trouble_of(self.host):
-            for part in self._parts:
-                taken += part
-                if len(taken) >= at_least:
-                    break
-        return bytes(taken)
+            return next(filter(None, self._parts), b"")
 
     def discard(self) -> None:
         """Read a short rest that nobody wants, so that the connection can be used again; close.
@@ -109,12 +118,24 @@ class Answer:
         self._response.close()
 
 
-def _check_redirect(origin: httpx.URL, target: httpx.URL) -> None:
-    allowed = {"https"} if origin.scheme == "https" else {"http", "https"}
-    if target.scheme not in allowed:
+def authorize(request: httpx.Request, credential: UpstreamCredential | None) -> None:
+    """Let a request carry the credential if it goes to its origin, and none else."""
+    # httpx carries the header over redirects by rules of its own.
+    request.headers.pop("Authorization", None)
+    if credential is not None and Origin.of(str(request.url)) == credential.origin:
+        request.headers["Authorization"] = credential.authorization
+
+
+def _check_redirect(answer: Answer, following: httpx.Request) -> None:
+    scheme, target = answer.url.partition(":")[0], following.url.scheme
+    allowed = {"https"} if scheme == "https" else {"http", "https"}
+    if target not in allowed:
         raise UpstreamFailed(
-            f"{_host(origin)} redirects from {origin.scheme} to {target.scheme[:20]}, "
-            "which is not followed"
+            f"{answer.host} redirects from {scheme} to {target[:20]}, which is not followed"
+        )
+    if len(answer.header("Location") or "") > MAX_LOCATION:
+        raise UpstreamFailed(
+            f"{answer.host} redirects to a URL of more than {MAX_LOCATION} characters"
         )
 
 
@@ -131,6 +152,8 @@ def _trouble_of(host: str) -> Iterator[None]:
         raise UpstreamTimeout(f"{host} did not answer in time") from error
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise UpstreamFailed(f"{host} {_what_happened(error)}") from error
+    except RuntimeError as error:  # httpx's word for a session that was closed meanwhile
+        raise UpstreamFailed(f"{host} is not asked any more: the server is stopping") from error
 
 
 def _what_happened(error: Exception) -> str:

@@ -7,6 +7,7 @@ from pyramid.events import NewResponse
 
 from .gate import PageGate
 from .page_cache import PageCache
+from .project_list import ProjectListPages
 from .proxy import OutsideUrl
 from .security import DeclaredPermissions
 from .services import Services, WebSettings
@@ -21,11 +22,14 @@ NOBODY_MAY = "declared by no route"
 
 def make_application(services: Services, settings: WebSettings) -> "WSGIApplication":
     """Put the routes, the policy, the gate and the proxy middleware together."""
-    pages = SimplePages(services.pages, PageCache(settings.page_cache_bytes))
+    cache = PageCache(settings.page_cache_bytes)
+    pages = SimplePages(services.pages, cache)
+    lists = ProjectListPages(services.lists, pages, cache, settings.version)
     config = Configurator(settings={})
     config.registry.stillroom_services = services
     config.registry.stillroom_web = settings
     config.registry.stillroom_pages = pages
+    config.registry.stillroom_lists = lists
     config.set_security_policy(DeclaredPermissions(services))
     config.set_default_permission(NOBODY_MAY)
     config.add_subscriber(_mark, NewResponse)

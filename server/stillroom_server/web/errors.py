@@ -1,8 +1,9 @@
 """The one table that turns domain errors into HTTP, and how an error is told.
 
-What people see differs by client: twine, flit and pip show the reason phrase, uv a JSON body of
-exactly `application/json` with a `code`, devpi's client the `message` of a JSON body. So the
-sentence is in all three places.
+What people see differs by client: twine, flit and pip show the reason phrase; uv shows, after an
+upload, the `code` of a body of exactly `application/json`, and after reading a page the `detail`
+of a problem (RFC 9457); devpi's client shows the `message` of a JSON body. So the sentence is in
+all of these places.
 """
 
 import logging
@@ -31,13 +32,15 @@ from stillroom_server.domain.errors import (
     TooLarge,
     Trouble,
     UpstreamFailed,
+    UpstreamFileUnusable,
+    UpstreamLeftAlone,
     UpstreamTimeout,
 )
 from stillroom_server.services.access import REFUSED
 
 from .identity import identify
-from .negotiation import accepts_json, wants_page
-from .routes import methods_of
+from .negotiation import JSON, PROBLEM, TEXT, VARY, error_type, wants_page
+from .routes import LEGACY_JSON, methods_of
 from .security import services_of
 
 log = logging.getLogger(__name__)
@@ -52,6 +55,8 @@ STATUS: dict[type[StillroomError], int] = {
     Gone: 410,
     TooLarge: 413,
     UpstreamFailed: 502,
+    UpstreamFileUnusable: 502,
+    UpstreamLeftAlone: 502,
     Overloaded: 503,
     StorageBusy: 503,
     UpstreamTimeout: 504,
@@ -77,6 +82,10 @@ TITLES = {
 
 MAX_REASON = 400
 """Characters of a reason phrase; some clients and proxies cut or refuse longer status lines."""
+
+NOT_OURS = ("/_/", "/.well-known/")
+"""Where clients look at the root of any host for what it may have. Everyone is told that there
+is nothing: to a publishing tool, a 401 would mean that there is."""
 
 _CREDENTIALS = frozenset({"HTTP_AUTHORIZATION", "HTTP_X_DEVPI_AUTH"})
 
@@ -108,28 +117,52 @@ def told(request: Request, status: int, message: str, faults: Sequence[Fault] = 
 
     Who reads JSON also gets the faults one by one.
     """
-    title = TITLES[status]
-    response = Response()
+    media_type = _error_type(request)
+    # Who reads the `message` is not told it twice.
+    phrase = TITLES[status] if media_type == JSON else reason_phrase(message)
+    response = Response(status=f"{status} {phrase}", content_type=media_type)
     response.headers["Cache-Control"] = "no-store"
-    response.headers["Vary"] = "Accept"
-    if accepts_json(request):
-        response.status = f"{status} {title}"
-        response.content_type = "application/json"
-        # uv shows the `code` alone, devpi's client the `message`.
-        code = f"{status} {reason_phrase(message)}"
-        body: dict[str, object] = {"message": _encodable(message), "code": code, "title": title}
-        if faults:
-            body["faults"] = [
-                {"field": _encodable(fault.field), "rule": _encodable(fault.rule)}
-                for fault in faults
-            ]
-        response.body = orjson.dumps(body)
-    else:
-        response.status = f"{status} {reason_phrase(message)}"
-        response.content_type = "text/plain"
+    response.headers["Vary"] = VARY if status == 406 else "Accept"
+    if media_type == TEXT:
         response.charset = "utf-8"
         response.text = _encodable(message) + "\n"
+    else:
+        write = _problem if media_type == PROBLEM else _message
+        response.charset = None
+        response.body = orjson.dumps(write(status, _encodable(message), faults))
     return response
+
+
+def _error_type(request: Request) -> str:
+    route = getattr(request, "matched_route", None)
+    # Scripts that read the legacy JSON API do not say that they do.
+    default = JSON if route is not None and route.name in LEGACY_JSON else TEXT
+    return error_type(request.environ.get("HTTP_ACCEPT", "")) or default
+
+
+def _message(status: int, message: str, faults: Sequence[Fault]) -> dict[str, object]:
+    """An error for devpi's client, which shows the `message`, and for uv: the `code` alone."""
+    code = f"{status} {reason_phrase(message)}"
+    return {"message": message, "code": code, "title": TITLES[status], **_listed(faults)}
+
+
+def _problem(status: int, message: str, faults: Sequence[Fault]) -> dict[str, object]:
+    """An error as RFC 9457 has it; without a type of its own, the title is that of the status."""
+    title = TITLES[status]
+    return {
+        "type": "about:blank",
+        "title": title,
+        "status": status,
+        "detail": message,
+        **_listed(faults),
+    }
+
+
+def _listed(faults: Sequence[Fault]) -> dict[str, object]:
+    if not faults:
+        return {}
+    listed = [{"field": _encodable(f.field), "rule": _encodable(f.rule)} for f in faults]
+    return {"faults": listed}
 
 
 def _encodable(text: str) -> str:
@@ -160,6 +193,8 @@ def _on_stillroom_error(error: StillroomError, request: Request) -> Response:
 
 def _on_not_found(error: HTTPNotFound, request: Request) -> Response:
     """No route, or no view for the method; strangers learn neither."""
+    if request.environ["PATH_INFO"].startswith(NOT_OURS):
+        return told(request, 404, "There is nothing at this address.")
     try:
         identity = identify(services_of(request), request.environ)
     except NotAuthenticated as refusal:

@@ -15,7 +15,7 @@ from stillroom_server.domain.names import ProjectName, project_name
 from .identity import identify
 from .negotiation import simple_type
 from .services import Services
-from .simple import SimplePages, answer, key_of
+from .simple import SimplePages, answer, project_key
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication
@@ -60,13 +60,13 @@ class PageGate:
         try:
             identity = identify(self._services, environ)
             lineage = self._services.access.check_index(identity, Permission.READ, user, index)
-            key = key_of(lineage, ProjectName(project), media_type)
+            key = project_key(lineage, ProjectName(project), media_type, environ)
             page = self._pages.cached(lineage, key)
+            if page is None:
+                return None
+            found = answer(page, media_type, environ)
         except StillroomError:
             return None
-        if page is None:
-            return None
-        found = answer(page, media_type, environ)
         headers = [("X-DEVPI-API-VERSION", "2"), *found.headers]
         start_response(STATUS_LINES[found.status], headers)
         return [b"" if environ["REQUEST_METHOD"] == "HEAD" else found.body]

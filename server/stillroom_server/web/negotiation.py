@@ -1,15 +1,19 @@
 """Which form of an answer a client wants (RFC 9110 §12, PEP 691)."""
 
 import functools
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final, Literal
+from urllib.parse import unquote
 
 from pyramid.request import Request
 from webob.acceptparse import create_accept_header
 
 JSON: Final = "application/json"
+PROBLEM: Final = "application/problem+json"
 HTML: Final = "text/html"
+TEXT: Final = "text/plain"
 SIMPLE_JSON: Final = "application/vnd.pypi.simple.v1+json"
 SIMPLE_HTML: Final = "application/vnd.pypi.simple.v1+html"
 _LATEST = {
@@ -19,6 +23,15 @@ _LATEST = {
 
 MAX_HEADER = 2_000
 """Characters of an Accept header that are looked at; a longer one counts as none."""
+
+Coding = Literal["zstd", "gzip", "identity"]
+"""A content coding (RFC 9110 §8.4.1) in which we send pages; `identity` is the page as it is."""
+
+CODINGS: Final[tuple[Coding, ...]] = ("zstd", "gzip", "identity")
+"""In the order in which we like to send them."""
+
+VARY: Final = "Accept, Accept-Encoding"
+"""What the form of a page depends on; said with every answer at its address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +75,26 @@ def simple_type(accept: str | None) -> str | None:
     return next(offer.sends for offer in _SIMPLE_OFFERS if offer.name == chosen)
 
 
+def page_type(environ: Mapping[str, Any]) -> str | None:
+    """The type of a Simple page for a request; None if there is none that suits.
+
+    `?format=` with one of the types wins over the Accept header (PEP 691); its `+` may be
+    encoded or not.
+    """
+    wanted = forms_in_url(environ)
+    if not wanted:
+        return simple_type(environ.get("HTTP_ACCEPT"))
+    known = {offer.name: offer.sends for offer in _SIMPLE_OFFERS}
+    return known.get(next(iter(wanted))) if len(wanted) == 1 else None
+
+
+def forms_in_url(environ: Mapping[str, Any]) -> frozenset[str]:
+    """The values of `?format=`, one if the client makes sense."""
+    query = environ.get("QUERY_STRING", "")
+    pairs = (part.partition("=") for part in query.split("&")) if query else ()
+    return frozenset(unquote(value).strip().lower() for key, _, value in pairs if key == "format")
+
+
 def _is_named(parsed: Sequence[tuple[str, float, object, object]], name: str) -> bool:
     return any(media.lower() == name and quality > 0 for media, quality, *_rest in parsed)
 
@@ -93,14 +126,54 @@ def accepts_json(request: Request) -> bool:
     return JSON in accept
 
 
+_ERROR_TYPES = {
+    JSON: JSON,
+    PROBLEM: PROBLEM,
+    # uv reads a problem from any address; pip shows the reason phrase whatever the body is.
+    SIMPLE_JSON: PROBLEM,
+    "application/vnd.pypi.simple.latest+json": PROBLEM,
+}
+"""The type in which an error is told to a client that names one of these in Accept; to others it
+is a line of text."""
+
+
 @functools.lru_cache(maxsize=512)
-def accepts_gzip(accept_encoding: str | None) -> bool:
-    """Whether a client takes gzip (RFC 9110 §12.5.3)."""
+def error_type(accept: str) -> str | None:
+    """The type of the body of an error that an Accept header names; None if it names none."""
+    if len(accept) > MAX_HEADER:
+        return None
+    named = [name for name in _ERROR_TYPES if name in accept.lower()]
+    ranked = create_accept_header(accept).acceptable_offers(named) if named else []
+    return _ERROR_TYPES[ranked[0][0]] if ranked else None
+
+
+_WEIGHT = re.compile(r"q=(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)")
+
+
+@functools.lru_cache(maxsize=512)
+def content_coding(accept_encoding: str | None) -> Coding | None:
+    """The coding in which to send a page (RFC 9110 §12.5.3); None if there is none that suits.
+
+    That with the highest weight, on equal weight the one that we like best. Without the header,
+    or with one that is too long, it is `identity`. Codings that we do not know and weights that
+    cannot be read are passed over. `*` stands for gzip and identity only: a client that reads
+    zstd says so.
+    """
     if accept_encoding is None or len(accept_encoding) > MAX_HEADER:
-        return False
-    refused: dict[str, bool] = {}
-    for part in accept_encoding.split(","):
-        coding, _, parameters = part.partition(";")
-        quality = parameters.replace(" ", "").lower()
-        refused[coding.strip().lower()] = quality in {"q=0", "q=0.0", "q=0.00", "q=0.000"}
-    return not refused.get("gzip", refused.get("*", True))
+        return "identity"
+    weights = _weights(accept_encoding)
+    others = weights.get("*", 0.0)
+    # What is not named is not wanted, but identity is always good enough unless it is refused.
+    unnamed = {"zstd": 0.0, "gzip": others, "identity": weights.get("*", 0.0001)}
+    best = max(CODINGS, key=lambda coding: weights.get(coding, unnamed[coding]))
+    return best if weights.get(best, unnamed[best]) > 0 else None
+
+
+def _weights(accept_encoding: str) -> dict[str, float]:
+    weights = {}
+    for part in accept_encoding.lower().split(","):
+        coding, _, parameter = part.partition(";")
+        weight = _WEIGHT.fullmatch(parameter.replace(" ", "") or "q=1")
+        if weight is not None:
+            weights[coding.strip().removeprefix("x-")] = float(weight[1])
+    return weights

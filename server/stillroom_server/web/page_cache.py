@@ -4,55 +4,79 @@ import hashlib
 import threading
 import zlib
 from collections import OrderedDict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+
+import zstandard
 
 from stillroom_server.domain.names import IndexName, ProjectName
 
-MIN_COMPRESSED = 500
-"""Bytes; below that gzip gains nothing."""
+from .negotiation import CODINGS, Coding
 
 
 @dataclass(frozen=True, slots=True)
 class PageKey:
-    """Which page, in which form: `project` is None for the list of projects."""
+    """Which page, in which form: `project` is None for the list of projects.
+
+    `root` is the URL of the server where the page may hold absolute URLs, else None: clients
+    that reach the server under two names get two pages.
+    """
 
     index: IndexName
     project: ProjectName | None
     media_type: str
+    root: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class RenderedPage:
-    """A page as bytes, plain and compressed; `gzipped` is None where that gains nothing.
+    """A page as bytes, by their content coding.
 
     It was good at `serial`, and holds without asking anybody until the monotonic time `until`.
+    For a page that is stale, because an upstream could not be asked, `confirmed` is the monotonic
+    time at which that last said what is on it; else it is None.
     """
 
-    body: bytes = field(repr=False)
-    gzipped: bytes | None = field(repr=False)
+    bodies: Mapping[Coding, bytes] = field(repr=False)
     digest: str
     serial: int
     until: float
-    stale: bool
+    confirmed: float | None
 
-    def etag(self, *, gzipped: bool) -> str:
-        """A strong ETag; each encoding has one of its own (RFC 9110 §8.8.3)."""
-        return f'"{self.digest}-gzip"' if gzipped else f'"{self.digest}"'
+    def etag(self, coding: Coding) -> str:
+        """A strong ETag; each coding has one of its own (RFC 9110 §8.8.3)."""
+        return f'"{self.digest}"' if coding == "identity" else f'"{self.digest}-{coding}"'
 
     @property
     def cost(self) -> int:
         """Bytes of memory, roughly."""
-        return len(self.body) + len(self.gzipped or b"") + 500
+        return sum(map(len, self.bodies.values())) + 500
 
 
-def rendered(body: bytes, *, serial: int, until: float, stale: bool) -> RenderedPage:
+def rendered(
+    body: bytes,
+    *,
+    serial: int,
+    until: float,
+    confirmed: float | None = None,
+    codings: Iterable[Coding] = CODINGS,
+) -> RenderedPage:
     """A page that was just built."""
-    gzipped = None
-    if len(body) >= MIN_COMPRESSED:
-        compressor = zlib.compressobj(level=6, wbits=31)  # gzip, without a time stamp
-        gzipped = compressor.compress(body) + compressor.flush()
+    bodies = {coding: encoded(body, coding) for coding in codings}
     digest = hashlib.sha256(body).hexdigest()[:32]
-    return RenderedPage(body, gzipped, digest, serial, until, stale)
+    return RenderedPage(bodies, digest, serial, until, confirmed)
+
+
+def encoded(body: bytes, coding: Coding) -> bytes:
+    """A body in a content coding; equal bodies give equal bytes."""
+    match coding:
+        case "zstd":
+            return zstandard.ZstdCompressor().compress(body)
+        case "gzip":
+            gzip = zlib.compressobj(level=6, wbits=31)  # without a time stamp
+            return gzip.compress(body) + gzip.flush()
+        case "identity":
+            return body
 
 
 class PageCache:

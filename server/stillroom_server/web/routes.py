@@ -14,11 +14,24 @@ from pyramid.response import Response
 
 from stillroom_server.domain.access import Permission
 
-from .negotiation import JSON
-from .views import files, indexes, projects, server, simple, tokens, uploads, users
+from .negotiation import JSON, forms_in_url
+from .views import (
+    files,
+    indexes,
+    legacy_json,
+    projects,
+    search,
+    server,
+    simple,
+    tokens,
+    uploads,
+    users,
+)
 
 NAME = "[^/+][^/]*"
-"""A user, index or project: never begins with `+`, which marks our own words."""
+"""An index or project: never begins with `+`, which marks our own words."""
+USER = f"(?!_/|\\.well-known/){NAME}"
+"""A user. The two are where clients look at the root of any host for what it may have."""
 SLASH = "{slash:/?}"
 """With or without a slash at the end: never redirected, because that turns a DELETE into a GET."""
 
@@ -49,7 +62,7 @@ class Route:
     simple: bool = False
 
 
-_U = f"/{{user:{NAME}}}"
+_U = f"/{{user:{USER}}}"
 _I = f"{_U}/{{index:{NAME}}}"
 _P = f"{_I}/{{project:{NAME}}}"
 
@@ -132,10 +145,26 @@ ROUTES = (
         ),
     ),
     Route(
+        "search",
+        f"{_I}/+projects{SLASH}",
+        (View(GET, Permission.READ, search.projects),),
+    ),
+    Route(
+        "legacy_project",
+        f"{_I}/pypi/{{project}}/json{SLASH}",
+        (View(GET, Permission.READ, legacy_json.show_project),),
+    ),
+    Route(
+        "legacy_release",
+        f"{_I}/pypi/{{project}}/{{version}}/json{SLASH}",
+        (View(GET, Permission.READ, legacy_json.show_release),),
+    ),
+    Route(
         "project",
         f"{_P}{SLASH}",
         (
             View(GET, Permission.READ, projects.show_project),
+            View(("PATCH",), Permission.INDEX_MODIFY, projects.set_status),
             View(("DELETE",), Permission.REMOVE, projects.delete_project),
         ),
     ),
@@ -149,6 +178,10 @@ ROUTES = (
         ),
     ),
 )
+
+
+LEGACY_JSON = frozenset({"legacy_project", "legacy_release"})
+"""The routes of the legacy JSON API."""
 
 
 def methods_of(route_name: str) -> list[str]:
@@ -189,7 +222,8 @@ class _IsSimplePage:
         if request.method == "POST":
             return True
         accept = request.environ.get("HTTP_ACCEPT", "").strip().lower()
-        return request.method in GET and accept != JSON
+        is_page = accept != JSON or bool(forms_in_url(request.environ))
+        return request.method in GET and is_page
 
 
 def includeme(config: Configurator) -> None:

@@ -11,9 +11,13 @@ from stillroom_server.services.files import FileService
 from stillroom_server.services.indexes import IndexService
 from stillroom_server.services.pages import Pages
 from stillroom_server.services.ports import Database
+from stillroom_server.services.project_lists import ProjectLists
 from stillroom_server.services.releases import Releases
+from stillroom_server.services.statuses import Statuses
+from stillroom_server.services.summaries import Summaries
 from stillroom_server.services.tokens import TokenService
 from stillroom_server.services.uploads import Uploads
+from stillroom_server.services.upstream_states import UpstreamStates
 from stillroom_server.services.users import UserService
 
 
@@ -28,10 +32,14 @@ class Services:
     database: Database
     files: FileService
     indexes: IndexService
+    lists: ProjectLists
     pages: Pages
     releases: Releases
+    statuses: Statuses
+    summaries: Summaries
     tokens: TokenService
     uploads: Uploads
+    upstreams: UpstreamStates
     users: UserService
 
 

@@ -3,17 +3,17 @@
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
+from stillroom_server.domain.errors import NotAcceptable
 from stillroom_server.domain.lineage import Lineage
 from stillroom_server.domain.names import ProjectName
 from stillroom_server.services.pages import Pages
 
-from .negotiation import SIMPLE_JSON, accepts_gzip
+from .address import secure_root
+from .negotiation import SIMPLE_JSON, VARY, Coding, content_coding
 from .page_cache import PageCache, PageKey, RenderedPage, rendered
-from .rendering import list_html, list_json, project_html, project_json
-
-LIST_SECONDS = 30.0
-"""For how long a list of projects with mirrors in it is not asked for again."""
+from .rendering import project_html, project_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,64 +52,73 @@ class SimplePages:
         held = self.cached(lineage, key)
         if held is not None:
             return held
-        page = self._list(lineage, key) if key.project is None else self._project(lineage, key)
+        page = self._built(lineage, key)
         self._cache.put(key, page)
         return page
 
-    def _project(self, lineage: Lineage, key: PageKey) -> RenderedPage:
+    def _built(self, lineage: Lineage, key: PageKey) -> RenderedPage:
         assert key.project is not None
         view = self._pages.project(lineage, key.project)
-        is_json = key.media_type == SIMPLE_JSON
-        body = project_json(view.page) if is_json else project_html(view.page)
-        until = time.monotonic() + view.seconds
-        return rendered(body, serial=view.serial, until=until, stale=view.stale)
-
-    def _list(self, lineage: Lineage, key: PageKey) -> RenderedPage:
-        view = self._pages.projects(lineage)
-        if key.media_type == SIMPLE_JSON:
-            body = list_json(view.projects)
-        else:
-            body = list_html(view.projects, f"Projects in {lineage.name}")
-        seconds = LIST_SECONDS if lineage.mirrors else float("inf")
-        until = time.monotonic() + seconds
-        return rendered(body, serial=view.serial, until=until, stale=False)
+        address = None if key.root is None else f"{key.root}/{lineage.name}"
+        render = project_json if key.media_type == SIMPLE_JSON else project_html
+        body = render(view.page, address)
+        now = time.monotonic()
+        confirmed = now - view.age if view.stale else None
+        return rendered(body, serial=view.serial, until=now + view.seconds, confirmed=confirmed)
 
 
-def key_of(lineage: Lineage, project: ProjectName | None, media_type: str) -> PageKey:
-    """The key of a page."""
-    return PageKey(lineage.name, project, media_type)
+def project_key(
+    lineage: Lineage, project: ProjectName, media_type: str, environ: Mapping[str, Any]
+) -> PageKey:
+    """The key of a project's page for one request."""
+    return PageKey(lineage.name, project, media_type, secure_root(environ))
 
 
-def answer(page: RenderedPage, media_type: str, environ: Mapping[str, object]) -> Answer:
-    """A page as it is sent for one request: encoded, or 304 if the client has it."""
-    encoding = environ.get("HTTP_ACCEPT_ENCODING")
-    takes_gzip = accepts_gzip(encoding if isinstance(encoding, str) else None)
-    gzipped = page.gzipped if takes_gzip else None
-    etag = page.etag(gzipped=gzipped is not None)
-    headers = [
-        ("Cache-Control", "private, no-cache"),
-        ("ETag", etag),
-        ("Vary", "Accept, Accept-Encoding"),
-    ]
-    if page.stale:
-        headers.append(("Cache-Status", "stillroom; hit; detail=stale"))
-    if _is_held(environ.get("HTTP_IF_NONE_MATCH"), etag):
+def wanted_coding(environ: Mapping[str, Any]) -> Coding:
+    """The content coding for one request; NotAcceptable for a client that takes none of ours."""
+    coding = content_coding(environ.get("HTTP_ACCEPT_ENCODING"))
+    if coding is None:
+        raise NotAcceptable(
+            "accept-encoding: this comes in zstd, in gzip or as it is (identity); refuse not all "
+            "of them."
+        )
+    return coding
+
+
+def answer(page: RenderedPage, media_type: str, environ: Mapping[str, Any]) -> Answer:
+    """A page as it is sent for one request: encoded, or 304 if the client has it.
+
+    Raises NotAcceptable as `wanted_coding` does.
+    """
+    coding = wanted_coding(environ)
+    etag = page.etag(coding)
+    headers = cache_headers(etag)
+    if page.confirmed is not None:
+        age = int(time.monotonic() - page.confirmed)
+        headers += [("Age", str(age)), ("Cache-Status", "stillroom; hit; detail=stale")]
+    if is_held(environ, etag):
         return Answer(304, headers, b"")
-    body = gzipped if gzipped is not None else page.body
-    if gzipped is not None:
-        headers.append(("Content-Encoding", "gzip"))
-    # HTML says its character set; JSON must not, because strict readers compare the type.
-    charset = "" if media_type == SIMPLE_JSON else "; charset=utf-8"
-    headers += [
-        ("Content-Type", media_type + charset),
-        ("Content-Length", str(len(body))),
-        ("X-Content-Type-Options", "nosniff"),
-    ]
+    body = page.bodies[coding]
+    headers += [*body_headers(media_type, coding), ("Content-Length", str(len(body)))]
     return Answer(200, headers, body)
 
 
-def _is_held(if_none_match: object, etag: str) -> bool:
-    """Whether `If-None-Match` names this ETag (RFC 9110 §13.1.2)."""
+def cache_headers(etag: str) -> list[tuple[str, str]]:
+    """What caches must know of a page, with 304 too (RFC 9110 §15.4.5)."""
+    return [("Cache-Control", "private, no-cache"), ("ETag", etag), ("Vary", VARY)]
+
+
+def body_headers(media_type: str, coding: Coding) -> list[tuple[str, str]]:
+    """What a page is, as it is sent."""
+    # HTML says its character set; JSON must not, because strict readers compare the type.
+    charset = "" if media_type.endswith("json") else "; charset=utf-8"
+    headers = [("Content-Type", media_type + charset), ("X-Content-Type-Options", "nosniff")]
+    return headers if coding == "identity" else [("Content-Encoding", coding), *headers]
+
+
+def is_held(environ: Mapping[str, Any], etag: str) -> bool:
+    """Whether the client has what has this ETag, by `If-None-Match` (RFC 9110 §13.1.2)."""
+    if_none_match = environ.get("HTTP_IF_NONE_MATCH")
     if not isinstance(if_none_match, str):
         return False
     listed = [tag.strip().removeprefix("W/") for tag in if_none_match.split(",")]

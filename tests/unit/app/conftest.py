@@ -10,7 +10,7 @@ import pytest
 from stillroom_server.cli import main as command_line
 from support.command_line import Result
 
-URL = "http://127.0.0.1:9/simple/"
+URL = "https://upstream.example.com/simple/"
 
 
 @pytest.fixture(autouse=True)

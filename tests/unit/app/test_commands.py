@@ -16,8 +16,11 @@ from stillroom_server.storage.database import SqlDatabase
 from stillroom_server.storage.disk import DiskBlobStore
 from support.servers import BIN
 
-URL = "http://127.0.0.1:9/simple/"
-COMMANDS = ["serve", "init", "passwd", "settings", "sweep", "db", "db upgrade", "db current"]
+URL = "https://upstream.example.com/simple/"
+COMMANDS = [
+    "serve", "init", "passwd", "settings", "sweep", "db", "db upgrade", "db current", "mirror",
+    "mirror prefetch", "mirror refresh", "mirror evict",
+]  # fmt: skip
 
 
 @contextmanager
@@ -302,7 +305,7 @@ def test_a_wrong_log_level_is_wrong_usage(run, data):
 def test_every_command_has_help_with_an_example(run, command):
     result = run(*command.split(), "--help")
     assert result.status == 0
-    assert command == "db" or f"stillroom-server {command}" in result.out
+    assert command in {"db", "mirror"} or f"stillroom-server {command}" in result.out
 
 
 def test_an_interrupt_is_no_traceback(run, data, monkeypatch):

@@ -48,6 +48,16 @@ VALUES = {
     "trusted_proxies": ([["10.0.0.1", "::1"], "10.0.0.1, ::1,"], ("10.0.0.1", "::1")),
     "default_acl_read": ([[":anonymous:"], ":ANONYMOUS:"], (":ANONYMOUS:",)),
     "public_index": (["https://i.test/simple"], "https://i.test/simple/"),
+    "private_upstreams": (
+        ["localhost, 10.0.0.0/8", ["localhost", "10.0.0.0/8"]],
+        ("localhost", "10.0.0.0/8"),
+    ),
+    "upstream_credentials": (
+        ["https://u:p@i.test/, https://:t@j.test/"],
+        ("https://u:p@i.test/", "https://:t@j.test/"),
+    ),
+    "upstream_credentials_file": (["/run/secrets/upstreams"], "/run/secrets/upstreams"),
+    "max_mirrored_file_size": ([5, "5"], 5),
     "outside_url": ([""], ""),
 }  # fmt: skip
 
@@ -79,6 +89,9 @@ def test_values_are_read_in_every_form(name, raw, value):
         ("default_acl_read", ["a b"], "it must be a list of users, :groups"),
         ("public_index", "index.test", "it must be an http or https URL"),
         ("public_index", "https://u:p@index.test/", "it must be an http or https URL"),
+        ("public_index", "gitlab:index.test", "it must be an http or https URL"),
+        ("outside_url", "gitlab:index.test/1", "it must be an http or https URL"),
+        ("private_upstreams", "10.0.0.1/8", "'10.0.0.1/8' is not a host, an address or a network"),
         ("outside_url", "tools", "it must be an http or https URL"),
     ],
 )
@@ -130,6 +143,24 @@ def test_a_file_that_is_no_toml_is_refused_with_its_name(data, content):
         _load(data)
 
 
+def test_the_public_index_may_be_a_short_form():
+    assert load({"public_index": "devpi:i.test/u/i"}, {}).settings.public_index == (
+        "https://i.test/u/i/+simple/"
+    )
+
+
+def test_the_public_index_may_be_private_only_if_that_is_allowed():
+    url = "http://0x7f.1:8080/simple/"
+    with pytest.raises(SettingsError) as caught:
+        load({"public_index": url}, {})
+    assert caught.value.message == (
+        "public_index (flag --public-index): 127.0.0.1 is a loopback address (RFC 1122); "
+        "name it in the setting private_upstreams if mirrors may use it"
+    )
+    allowed = {"STILLROOM_PRIVATE_UPSTREAMS": "127.0.0.1:8080"}
+    assert load({"public_index": url}, allowed).settings.public_index == url
+
+
 SECRET = "s3cret-of-the-database"
 URL = f"postgresql://user:{SECRET}@host/name"
 
@@ -142,6 +173,14 @@ def test_a_secret_is_neither_in_the_settings_nor_in_a_message(data):
     assert SECRET not in repr(_load(data, database=URL))
 
 
+def test_credentials_for_upstreams_are_neither_in_the_settings_nor_in_a_message(data):
+    _file(data, f'upstream_credentials = ["https://u:p@i.test/", "https://{SECRET}@i.test/"]\n')
+    with pytest.raises(SettingsError, match=r"upstream_credentials .*: item 2: it must") as caught:
+        _load(data)
+    assert SECRET not in caught.value.message
+    assert SECRET not in repr(load({"upstream_credentials": f"https://u:{SECRET}@i.test/"}, {}))
+
+
 def test_every_setting_has_a_flag_a_variable_and_a_sentence_of_help():
     for setting in declared():
         assert setting.flag == "--" + setting.name.replace("_", "-")
@@ -151,5 +190,6 @@ def test_every_setting_has_a_flag_a_variable_and_a_sentence_of_help():
         assert setting.read(setting.default) == setting.default
 
 
-def test_the_database_is_the_one_secret():
-    assert [setting.name for setting in declared() if setting.secret] == ["database"]
+def test_the_secrets_are_known():
+    secrets = [setting.name for setting in declared() if setting.secret]
+    assert secrets == ["database", "upstream_credentials"]

@@ -113,3 +113,17 @@ def test_chores_that_wait_end_at_once():
     chores.start()
     chores.stop()
     assert not chores._thread.is_alive()
+
+
+def test_budgets_are_looked_at_after_something_was_fetched():
+    work = []
+    mirroring = SimpleNamespace(
+        uses=SimpleNamespace(flush=lambda: work.append("flush")),
+        downloads=SimpleNamespace(fetched=0),
+        eviction=SimpleNamespace(run_all=lambda: work.append("evict")),
+    )
+    chores = Chores(SimpleNamespace(mirroring=mirroring))
+    for fetched in (0, 0, 1, 1):
+        mirroring.downloads.fetched = fetched
+        chores._evict()
+    assert work == ["flush", "evict", "flush", "flush", "evict", "flush"]

@@ -171,8 +171,18 @@ def test_who_reads_a_stage(kind, acl):
     assert bool(read_verdict(IDENTITIES[kind], lineage)) is (kind in READERS[acl])
 
 
-def test_everyone_reads_a_mirror():
-    assert read_verdict(NOBODY, a_lineage(MIRROR))
+@pytest.mark.parametrize("acl", ACLS)
+@pytest.mark.parametrize("kind", ["nobody", "root", "owner", "listed", "member", "other"])
+def test_who_reads_a_mirror(kind, acl):
+    lineage = a_lineage(a_mirror("dev/vendor", acl_read=ACLS[acl]))
+    assert bool(read_verdict(IDENTITIES[kind], lineage)) is (kind in READERS[acl])
+
+
+def test_a_mirror_that_may_not_be_read_closes_its_heirs():
+    top = a_stage("other/top", "dev/vendor", acl_read=(":ANONYMOUS:",))
+    lineage = a_lineage(top, a_mirror("dev/vendor", acl_read=()))
+    assert read_verdict(IDENTITIES["owner"], lineage)
+    assert read_verdict(NOBODY, lineage).reason.endswith("closed to an anonymous client")
 
 
 def test_a_base_that_may_not_be_read_closes_the_heir_and_is_named():

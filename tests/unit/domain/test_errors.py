@@ -46,8 +46,9 @@ def test_a_single_fault_is_quickly_written():
 
 
 def test_trouble_says_when_to_try_again():
-    assert Trouble("busy").retry_after == 10
-    assert UpstreamFailed("down", retry_after=3).retry_after == 3
+    ours, theirs = Trouble("busy"), UpstreamFailed("down", retry_after=3)
+    assert (ours.retry_after, ours.wait) == (10, 0)
+    assert (theirs.retry_after, theirs.wait) == (3, 3)
 
 
 def test_a_copy_of_trouble_is_the_same_trouble():

@@ -17,7 +17,11 @@ from support.use_cases import UseCases
 def clock(monkeypatch: pytest.MonkeyPatch) -> SetClock:
     """The time of all services, also that of their memories."""
     clock = SetClock()
-    for module in ("accounts", "mirrors"):
+    modules = (
+        "accounts", "breakers", "companions", "downloads", "eviction", "mirrors", "name_lists",
+        "page_memory", "page_requests", "transfers",
+    )  # fmt: skip
+    for module in modules:
         monkeypatch.setattr(f"stillroom_server.services.{module}.time", clock)
     return clock
 

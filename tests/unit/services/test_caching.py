@@ -1,9 +1,11 @@
 """Answers that hold while nothing changes, and work that is done once."""
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from stillroom_server.domain.errors import Overloaded
 from stillroom_server.services.caching import SerialCache, SingleFlight
 from support.fake_upstream import PATIENCE, Gate
 
@@ -89,3 +91,54 @@ def test_work_that_has_ended_is_done_anew():
         flight.run("key", lambda: 1 // 0)
     assert flight.run("key", lambda: 1) == 1
     assert flight.run("key", lambda: 2) == 2
+
+
+def test_work_behind_is_not_waited_for_and_joined_by_all_who_ask():
+    flight: SingleFlight[str, int] = SingleFlight()
+    work = Work()
+    begun = flight.behind("key", work)
+    work.gate.wait_for_one()
+    assert begun is not None
+    assert not begun.ended_within(0)
+    assert flight.behind("key", work) is begun
+    work.gate.open()
+    assert begun.ended_within(PATIENCE)
+    assert begun.future.result() == 42
+    assert work.done == 1
+
+
+def test_only_so_many_works_go_on_behind_and_each_makes_room_in_its_end():
+    flight: SingleFlight[str, int] = SingleFlight(threads=2)
+    works = [Work(), Work(ValueError("no"))]
+    begun = [flight.behind(f"key {number}", work) for number, work in enumerate(works)]
+    for work in works:
+        work.gate.wait_for_one()
+    assert flight.behind("one more", lambda: 1) is None
+    assert flight.run("who waits anyway", lambda: 1) == 1
+    for work, one in zip(works, begun, strict=True):
+        work.gate.open()
+        assert one is not None
+        assert one.ended_within(PATIENCE)
+    for thread in threading.enumerate():
+        if thread.name == "behind":
+            thread.join(PATIENCE)
+    for _ in range(2):
+        again = flight.behind("again", lambda: 7)
+        assert again is not None
+        assert again.future.result(PATIENCE) == 7
+
+
+def test_without_a_thread_to_be_had_all_who_joined_are_told(monkeypatch):
+    def no_more(_thread):
+        raise RuntimeError("can't start new thread")
+
+    flight: SingleFlight[str, int] = SingleFlight(threads=1)
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", no_more)
+        failed = flight.behind("key", lambda: 1)
+    assert failed is not None
+    with pytest.raises(Overloaded):
+        failed.future.result(0)
+    again = flight.behind("key", lambda: 2)
+    assert again is not None
+    assert again.future.result(PATIENCE) == 2

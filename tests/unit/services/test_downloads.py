@@ -1,11 +1,13 @@
 """Files of mirrors on their way here: fetched once, verified, kept when whole."""
 
 import hashlib
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from stillroom_server.domain.errors import UpstreamFailed
+from stillroom_server.domain.upstream import KeptFile
 from stillroom_server.services.downloads import READ_SIZE, WITHHELD
 from support.downloads import (
     CONTENT,
@@ -182,3 +184,23 @@ def test_who_finds_it_missing_just_before_a_fetch_ends_does_not_fetch_again(
     assert read_all(late) == CONTENT
     assert late.size() == SIZE
     assert len(cases.upstream.asked) == asked
+
+
+def test_waiting_for_the_end_waits_for_what_is_done_after_a_fetch(cases: UseCases, wanted):
+    cases.upstream.put(FILE, CONTENT)
+    done: list[str] = []
+    may_go_on = threading.Event()
+
+    def afterwards(kept: KeptFile) -> None:
+        assert may_go_on.wait(PATIENCE)
+        done.append(kept.filename)
+
+    cases.downloads.start(wanted, afterwards).wait()
+    assert done == []
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(cases.downloads.wait)
+        assert not waiting.done()
+        may_go_on.set()
+        waiting.result(PATIENCE)
+    assert done == [FILE.filename]
+    cases.downloads.wait()

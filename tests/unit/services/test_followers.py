@@ -7,7 +7,8 @@ from contextlib import contextmanager
 import pytest
 
 from stillroom_server.domain.errors import NotFound, StorageFull, UpstreamFailed, UpstreamTimeout
-from stillroom_server.services.downloads import READ_SIZE, WITHHELD, Downloads, Wanted
+from stillroom_server.services.downloads import READ_SIZE, WITHHELD, Downloads
+from stillroom_server.services.transfers import Place, Wanted
 from support.downloads import (
     CONTENT,
     DEMO,
@@ -94,7 +95,7 @@ def test_followers_learn_why_and_never_that_the_file_is_closed(cases: UseCases, 
             readings = [pool.submit(read_all, download) for _ in range(3)]
             for position in range(0, len(PART), 16_384):
                 stream.send(PART[position : position + 16_384])
-            stream.fail(UpstreamFailed("broke off"))
+            stream.fail(UpstreamFailed("broke off", retry_after=9))
             assert {type(r.exception(PATIENCE)) for r in readings} == {UpstreamFailed}
         wait_for_the_end()
 
@@ -135,7 +136,7 @@ def test_a_download_has_begun_when_its_first_byte_may_be_sent(cases: UseCases, w
     download = cases.downloads.start(wanted)
     stream.send(b"x" * (WITHHELD + 1))
     download.begun()
-    stream.fail(UpstreamFailed("broke off"))
+    stream.fail(UpstreamFailed("broke off", retry_after=9))
     for wait in (download.wait, download.begun):
         with pytest.raises(UpstreamFailed):
             wait()
@@ -199,7 +200,9 @@ def test_only_so_many_are_fetched_at_once_and_the_others_wait(cases: UseCases, m
         cases.upstream.put(file, file.filename.encode())
     with cases.upstream.held() as gate:
         started = [
-            downloads.start(Wanted(mirror, DEMO, file.filename, file.url, (), None))
+            downloads.start(
+                Wanted(mirror, DEMO, file.filename, Place("http://up.test/", file.url), (), None)
+            )
             for file in files
         ]
         gate.wait_for_one()

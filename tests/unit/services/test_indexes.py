@@ -30,6 +30,7 @@ def test_a_stage_gets_what_was_given_and_defaults_for_the_rest(cases: UseCases):
         "acl_read": (":AUTHENTICATED:",),
         "acl_upload": ("dev",),
         "mirror_whitelist": (),
+        "shadow_mirrors": True,
         "reserved": (),
         "title": "Base",
     }
@@ -42,8 +43,14 @@ def test_a_mirror_gets_its_defaults(cases: UseCases):
     index = cases.indexes.create(ROOT, _name("root/other"), body)
     assert index.options == {
         "mirror_url": URL,
+        "mirror_fallback_urls": (),
         "mirror_cache_expiry": 600,
         "mirror_no_project_list": False,
+        "mirror_keep_delisted": False,
+        "mirror_use_external_urls": False,
+        "mirror_metadata_only": False,
+        "mirror_size_budget": 0,
+        "acl_read": (":ANONYMOUS:",),
         "reserved": (),
     }
     assert index.has_upstream

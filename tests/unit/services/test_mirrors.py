@@ -1,20 +1,33 @@
 """Mirrors' pages: kept, revalidated, served stale."""
 
 import logging
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from stillroom_server.domain.errors import NotFound, UpstreamFailed, UpstreamTimeout
+from stillroom_server.domain.errors import (
+    NotFound,
+    StorageBusy,
+    UpstreamFailed,
+    UpstreamLeftAlone,
+    UpstreamTimeout,
+)
 from stillroom_server.domain.names import IndexName, ProjectName
-from stillroom_server.services.mirrors import ABSENT_SECONDS, PAUSE_SECONDS
+from stillroom_server.domain.status import ProjectStatus, Status
+from stillroom_server.services.breakers import FAILURES, FIRST_PAUSE
+from stillroom_server.services.mirrors import STALE_SECONDS, Mirrors
+from stillroom_server.services.page_memory import ABSENT_SECONDS, PAUSE_SECONDS
+from stillroom_server.services.page_requests import WARNINGS, WARNINGS_SECONDS
 from support.fake_upstream import PATIENCE
+from support.rows import NOW
 from support.use_cases import ROOT, UseCases
 from support.values import an_upstream_file
 
 DEMO = ProjectName("demo")
 PYPI = IndexName.parse("root/pypi")
-ONE, TWO = an_upstream_file("demo-1.0.tar.gz"), an_upstream_file("demo-2.0.tar.gz")
+ONE = an_upstream_file("demo-1.0.tar.gz", uploaded=NOW)
+TWO = an_upstream_file("demo-2.0.tar.gz", uploaded=NOW)
 EXPIRY = 600
 
 
@@ -22,8 +35,24 @@ def _page(cases, mirror, **options):
     return cases.mirrors.page(mirror, DEMO, **options)
 
 
-def _down(cases):
-    cases.upstream.trouble = UpstreamFailed("the upstream is down", retry_after=7)
+def _expired(cases, mirror, *files, **values):
+    """The page is kept, and has expired."""
+    cases.upstream.offer("demo", *files, **values)
+    _page(cases, mirror)
+    cases.clock.advance(seconds=EXPIRY)
+
+
+def _down(cases, **values):
+    cases.upstream.trouble = UpstreamFailed("the upstream is down", **values)
+
+
+def _open_breaker(cases, mirror):
+    """As many other projects fail as it takes."""
+    _down(cases)
+    for number in range(FAILURES):
+        with pytest.raises(UpstreamFailed):
+            cases.mirrors.page(mirror, ProjectName(f"other-{number}"))
+    cases.upstream.asked.clear()
 
 
 # Fresh and expired
@@ -58,22 +87,18 @@ def test_a_refresh_asks_in_any_case(cases: UseCases, mirror):
 
 
 def test_an_unchanged_page_is_confirmed_by_its_validators_and_takes_no_serial(cases, mirror):
-    cases.upstream.offer("demo", ONE, etag="v1")
-    _page(cases, mirror)
-    cases.clock.advance(seconds=EXPIRY)
+    _expired(cases, mirror, ONE, etag="v1")
     with cases.recorded() as events:
         confirmed = _page(cases, mirror)
     assert (confirmed.files, confirmed.seconds, confirmed.stale) == ((ONE,), EXPIRY, False)
     assert events == []
-    assert len(cases.upstream.asked) == 2
+    assert [known.etag for known in cases.upstream.known] == [None, "v1"]
     _page(cases, mirror)
     assert len(cases.upstream.asked) == 2
 
 
 def test_a_page_that_says_the_same_again_takes_no_serial(cases: UseCases, mirror):
-    cases.upstream.offer("demo", ONE)
-    _page(cases, mirror)
-    cases.clock.advance(seconds=EXPIRY)
+    _expired(cases, mirror, ONE)
     with cases.recorded() as events:
         _page(cases, mirror)
     assert events == []
@@ -86,6 +111,98 @@ def test_a_page_that_changed_is_an_event(cases: UseCases, mirror):
         cases.upstream.offer("demo", ONE, TWO)
         _page(cases, mirror, refresh=True)
     assert events == ["mirror-page-changed"] * 2
+
+
+# Revalidated in the background
+
+
+@pytest.fixture
+def hasty(cases: UseCases):
+    """Mirrors that wait but a moment."""
+    return Mirrors(cases.database, cases.upstream, cases.clock, cases.breakers, patience=0.05)
+
+
+def test_who_cannot_wait_gets_the_kept_page_and_the_next_one_what_has_come(
+    cases: UseCases, mirror, hasty
+):
+    _expired(cases, mirror, ONE)
+    cases.clock.advance(seconds=11)
+    cases.upstream.offer("demo", ONE, TWO)
+    with cases.upstream.held() as gate:
+        stale = hasty.page(mirror, DEMO)
+        gate.wait_for_one()
+        assert (stale.files, stale.stale, stale.seconds) == ((ONE,), True, STALE_SECONDS)
+        assert stale.age == EXPIRY + 11
+        # It waits for the end of what goes on behind.
+        with ThreadPoolExecutor(1) as pool:
+            refreshed = pool.submit(hasty.page, mirror, DEMO, refresh=True)
+            gate.open()
+            assert refreshed.result(PATIENCE).files == (ONE, TWO)
+    fresh = hasty.page(mirror, DEMO)
+    assert (fresh.files, fresh.stale, fresh.age) == ((ONE, TWO), False, 0)
+    assert cases.upstream.asked == ["page demo"] * 2
+
+
+def test_however_many_ask_for_an_expired_page_one_asks_the_upstream(cases, mirror, hasty):
+    _expired(cases, mirror, ONE)
+    with cases.upstream.held(), ThreadPoolExecutor(8) as pool:
+        pages = list(pool.map(lambda _: hasty.page(mirror, DEMO), range(20)))
+        assert {page.stale for page in pages} == {True}
+        assert cases.upstream.asked == ["page demo"] * 2
+
+
+def test_time_is_counted_from_the_beginning_of_what_goes_on_behind(cases, mirror):
+    # Or else each of many requests would wait anew, and hold a thread, while an upstream stalls.
+    patient = Mirrors(cases.database, cases.upstream, cases.clock, cases.breakers, patience=1.0)
+    _expired(cases, mirror, ONE)
+    with cases.upstream.held() as gate:
+        assert patient.page(mirror, DEMO).stale
+        gate.wait_for_one()
+        waited = threading.Thread(target=lambda: [patient.page(mirror, DEMO) for _ in range(50)])
+        waited.start()
+        waited.join(PATIENCE)
+        assert not waited.is_alive()
+
+
+def test_what_fails_behind_is_served_stale_to_those_who_come_later(cases, mirror, hasty):
+    _expired(cases, mirror, ONE)
+    _down(cases)
+    assert hasty.page(mirror, DEMO).stale
+    cases.upstream.trouble = None
+    assert hasty.page(mirror, DEMO).stale
+    assert len(cases.upstream.asked) == 2
+
+
+def test_trouble_with_the_database_behind_serves_stale_too(cases, mirror, hasty, monkeypatch):
+    _expired(cases, mirror, ONE)
+
+    def busy():
+        raise StorageBusy("the database is busy")
+
+    monkeypatch.setattr(cases.database, "writing", busy)
+    stale = hasty.page(mirror, DEMO)
+    assert (stale.files, stale.stale) == ((ONE,), True)
+
+
+def test_an_error_in_the_background_is_logged_unless_the_server_ends(
+    cases, mirror, monkeypatch, caplog
+):
+    _expired(cases, mirror, ONE)
+    monkeypatch.setattr(cases.upstream, "project_page", lambda *_: 1 // 0)
+    _fails_behind(cases, mirror)
+    assert [record.getMessage() for record in caplog.records] == ["Work in the background failed."]
+    caplog.clear()
+    cases.mirrors.close()
+    _fails_behind(cases, mirror)
+    assert caplog.records == []
+
+
+def _fails_behind(cases, mirror):
+    with pytest.raises(ZeroDivisionError):
+        _page(cases, mirror)
+    for thread in threading.enumerate():
+        if thread.name == "behind":
+            thread.join(PATIENCE)
 
 
 # What the upstream does not have
@@ -129,13 +246,11 @@ def test_a_project_that_vanishes_upstream_is_gone_here_and_may_come_back(cases: 
 
 
 def test_a_kept_page_is_served_stale_and_the_upstream_left_alone_for_a_while(cases, mirror):
-    cases.upstream.offer("demo", ONE)
-    _page(cases, mirror)
-    cases.clock.advance(seconds=EXPIRY)
+    _expired(cases, mirror, ONE)
     _down(cases)
     stale = _page(cases, mirror)
     assert (stale.files, stale.exists, stale.stale) == ((ONE,), True, True)
-    assert stale.seconds == PAUSE_SECONDS
+    assert (stale.seconds, stale.age) == (PAUSE_SECONDS, EXPIRY)
     cases.clock.advance(seconds=PAUSE_SECONDS - 1)
     assert _page(cases, mirror).stale
     assert len(cases.upstream.asked) == 2
@@ -144,16 +259,38 @@ def test_a_kept_page_is_served_stale_and_the_upstream_left_alone_for_a_while(cas
     assert len(cases.upstream.asked) == 3
 
 
+def test_the_upstreams_wish_to_be_left_alone_is_granted(cases: UseCases, mirror):
+    _expired(cases, mirror, ONE)
+    _down(cases, retry_after=PAUSE_SECONDS + 60)
+    assert _page(cases, mirror).seconds == PAUSE_SECONDS + 60
+    with pytest.raises(UpstreamFailed):
+        cases.mirrors.page(mirror, ProjectName("other"))
+    cases.clock.advance(seconds=PAUSE_SECONDS + 59)
+    with pytest.raises(UpstreamFailed):
+        cases.mirrors.page(mirror, ProjectName("other"))
+    assert _page(cases, mirror).stale
+    assert cases.upstream.asked == ["page demo", "page demo", "page other"]
+
+
 def test_after_the_trouble_pages_are_fresh_again(cases: UseCases, mirror):
-    cases.upstream.offer("demo", ONE)
-    _page(cases, mirror)
-    cases.clock.advance(seconds=EXPIRY)
+    _expired(cases, mirror, ONE)
     _down(cases)
     _page(cases, mirror)
     cases.upstream.trouble = None
     cases.upstream.offer("demo", ONE, TWO)
     refreshed = _page(cases, mirror, refresh=True)
     assert (refreshed.files, refreshed.stale) == ((ONE, TWO), False)
+
+
+def test_a_good_answer_ends_the_pause_of_a_page(cases: UseCases, mirror):
+    mirror = cases.indexes.change(ROOT, PYPI, {"mirror_cache_expiry": 5})
+    _expired(cases, mirror, ONE)
+    _down(cases)
+    assert _page(cases, mirror).stale
+    cases.upstream.trouble = None
+    _page(cases, mirror, refresh=True)
+    cases.clock.advance(seconds=5)
+    assert not _page(cases, mirror).stale
 
 
 def test_a_gone_project_stays_gone_while_the_upstream_is_down(cases: UseCases, mirror):
@@ -171,18 +308,31 @@ def test_a_gone_project_stays_gone_while_the_upstream_is_down(cases: UseCases, m
 def test_without_anything_kept_the_trouble_is_told_and_never_taken_for_absence(
     cases: UseCases, mirror, kind
 ):
-    cases.upstream.trouble = kind("down", retry_after=7)
+    cases.upstream.trouble = kind("down")
     told = []
     for _ in range(3):
         with pytest.raises(kind, match="down") as caught:
             _page(cases, mirror)
         told.append(caught.value)
-    assert {error.retry_after for error in told} == {7}
     assert len(cases.upstream.asked) == 1
     assert len({id(error) for error in told}) == 3
     cases.clock.advance(seconds=1)
     cases.upstream.trouble = None
     assert not _page(cases, mirror).exists
+
+
+def test_a_page_that_cannot_be_had_is_asked_for_less_and_less_often(cases: UseCases, mirror):
+    _down(cases)
+    waits = []
+    for _ in range(7):
+        asked, seconds = len(cases.upstream.asked), 0
+        while len(cases.upstream.asked) == asked:
+            with pytest.raises(UpstreamFailed):
+                _page(cases, mirror)
+            cases.clock.advance(seconds=1)
+            seconds += 1
+        waits.append(seconds - 1)
+    assert waits == [0, 0, 1, 3, 7, 15, 29]
 
 
 def test_a_pause_of_one_project_is_none_of_another(cases: UseCases, mirror):
@@ -194,50 +344,86 @@ def test_a_pause_of_one_project_is_none_of_another(cases: UseCases, mirror):
     assert cases.mirrors.page(mirror, ProjectName("other")).exists
 
 
-# Digests that were seen first
+def test_an_upstream_that_is_left_alone_is_not_asked_for_any_page(cases: UseCases, mirror):
+    _expired(cases, mirror, ONE)
+    _open_breaker(cases, mirror)
+    stale = _page(cases, mirror)
+    assert (stale.files, stale.stale, stale.seconds) == ((ONE,), True, FIRST_PAUSE)
+    with pytest.raises(UpstreamLeftAlone):
+        cases.mirrors.page(mirror, ProjectName("new"))
+    assert _page(cases, mirror, refresh=True).stale
+    assert cases.upstream.asked == []
 
 
-CHANGED = an_upstream_file("demo-1.0.tar.gz", hashes={"sha256": "f" * 64}, url="http://evil.test/")
+def test_for_an_upstream_that_is_left_alone_no_thread_is_begun(cases, mirror, monkeypatch):
+    _expired(cases, mirror, ONE)
+    _open_breaker(cases, mirror)
+    monkeypatch.setattr(cases.mirrors._refreshes, "behind", lambda *_: pytest.fail("one is"))
+    assert _page(cases, mirror).stale
 
 
-def test_a_file_whose_digest_changes_stays_as_it_was(cases: UseCases, mirror, caplog):
+def test_being_left_alone_puts_no_page_on_pause(cases: UseCases, mirror):
+    # The one who comes while the probe is on its way must not be served stale long after it.
+    _expired(cases, mirror, ONE)
+    cases.upstream.offer("other", an_upstream_file("other-1.0.tar.gz"))
+    _open_breaker(cases, mirror)
+    cases.clock.advance(seconds=FIRST_PAUSE - 1)
+    assert _page(cases, mirror, refresh=True).stale
+    cases.clock.advance(seconds=1)
+    cases.upstream.trouble = None
+    cases.mirrors.page(mirror, ProjectName("other"))
+    assert not _page(cases, mirror).stale
+
+
+def test_failing_pages_do_not_fill_the_log(cases: UseCases, mirror, caplog):
+    _down(cases)
+    with caplog.at_level(logging.INFO):
+        for number in range(10 * WARNINGS):
+            with pytest.raises(UpstreamFailed):
+                cases.mirrors.page(mirror, ProjectName(f"demo-{number}"), refresh=True)
+            cases.clock.advance(seconds=1)
+    assert len(caplog.records) <= WARNINGS + FAILURES
+
+
+def test_what_is_logged_is_bounded_and_not_just_once(cases: UseCases, mirror, caplog):
+    def fail(name):
+        with pytest.raises(UpstreamFailed):
+            cases.mirrors.page(mirror, ProjectName(name))
+
+    cases.upstream.offer("good", ONE)
+    for period in range(2):
+        for number in range(2 * WARNINGS):
+            _down(cases)
+            fail(f"bad-{period}-{number}")
+            # One that is neither up nor down: the breaker never opens.
+            cases.upstream.trouble = None
+            cases.mirrors.page(mirror, ProjectName("good"), refresh=True)
+        assert len(caplog.records) == WARNINGS * (period + 1)
+        cases.clock.advance(seconds=WARNINGS_SECONDS)
+    assert "root/pypi: no page of bad-0-0 from http://127.0.0.1:9/simple/" in caplog.text
+
+
+# Status
+
+
+def test_the_status_is_passed_on_and_a_change_of_it_is_an_event(cases: UseCases, mirror):
     cases.upstream.offer("demo", ONE)
-    _page(cases, mirror)
-    cases.upstream.offer("demo", CHANGED, TWO)
-    with caplog.at_level(logging.ERROR):
-        assert _page(cases, mirror, refresh=True).files == (ONE, TWO)
-    assert f"sha256 {ONE.hashes['sha256']} was first seen, {'f' * 64} is refused" in caplog.text
+    assert _page(cases, mirror).status == ProjectStatus()
+    archived = ProjectStatus(Status.ARCHIVED, "moved")
+    cases.upstream.offer("demo", ONE, status=archived)
+    with cases.recorded() as events:
+        page = _page(cases, mirror, refresh=True)
+    assert (page.status, page.files) == (archived, (ONE,))
+    assert events == ["mirror-page-changed"]
 
 
-def test_a_file_that_comes_back_with_another_digest_does_not_come_back(cases: UseCases, mirror):
-    for files in ((ONE, TWO), (TWO,), (CHANGED, TWO)):
-        cases.upstream.offer("demo", *files)
-        last = _page(cases, mirror, refresh=True)
-    assert last.files == (TWO,)
-
-
-def test_a_file_whose_digest_is_no_longer_said_is_still_held_to_it(cases: UseCases, mirror):
+def test_a_quarantined_project_exists_and_offers_no_file(cases: UseCases, mirror):
+    quarantined = ProjectStatus(Status.QUARANTINED, "malware")
+    cases.upstream.offer("demo", ONE, status=quarantined)
+    page = _page(cases, mirror)
+    assert (page.exists, page.files, page.status) == (True, (), quarantined)
     cases.upstream.offer("demo", ONE)
-    _page(cases, mirror)
-    cases.upstream.offer("demo", an_upstream_file("demo-1.0.tar.gz", hashes={}))
-    [file] = _page(cases, mirror, refresh=True).files
-    assert file.hashes == ONE.hashes
-
-
-def test_a_digest_that_is_said_later_holds_from_then_on(cases: UseCases, mirror):
-    cases.upstream.offer("demo", an_upstream_file("demo-1.0.tar.gz", hashes={}))
-    _page(cases, mirror)
-    for offered in (ONE, CHANGED):
-        cases.upstream.offer("demo", offered)
-        assert _page(cases, mirror, refresh=True).files == (ONE,)
-
-
-def test_other_changes_of_a_file_are_taken(cases: UseCases, mirror):
-    cases.upstream.offer("demo", ONE)
-    _page(cases, mirror)
-    yanked = an_upstream_file("demo-1.0.tar.gz", yanked="broken")
-    cases.upstream.offer("demo", yanked)
-    assert _page(cases, mirror, refresh=True).files == (yanked,)
+    assert _page(cases, mirror, refresh=True).files == (ONE,)
 
 
 # Many at once
@@ -263,13 +449,13 @@ def test_who_came_too_late_to_join_finds_what_was_stored(cases: UseCases, mirror
     look = cases.mirrors._known_answer
     looks = []
 
-    def late(index, project, kept):
+    def late(index, project, held):
         if not looks:
             looks.append(1)
             monkeypatch.setattr(cases.mirrors, "_known_answer", look)
             cases.mirrors.page(index, project)
             return None
-        return look(index, project, kept)
+        return look(index, project, held)
 
     monkeypatch.setattr(cases.mirrors, "_known_answer", late)
     assert _page(cases, mirror).files == (ONE,)
@@ -293,51 +479,3 @@ def test_a_mirror_that_was_deleted_meanwhile_is_not_written_to(cases: UseCases, 
     cases.indexes.delete(ROOT, PYPI)
     with pytest.raises(NotFound, match="There is no index root/pypi"):
         _page(cases, mirror)
-
-
-# Lists of projects
-
-
-@pytest.fixture
-def listing(cases: UseCases):
-    return cases.indexes.change(ROOT, PYPI, {"mirror_no_project_list": False})
-
-
-def test_a_mirror_lists_what_is_known_here_and_asks_nobody(cases: UseCases, mirror):
-    cases.upstream.names = ["one", "two"]
-    cases.upstream.offer("demo", ONE)
-    _page(cases, mirror)
-    assert cases.mirrors.names(mirror) == ["demo"]
-    assert cases.upstream.asked == ["page demo"]
-
-
-def test_a_mirror_that_lists_everything_keeps_the_list_for_its_expiry(cases: UseCases, listing):
-    cases.upstream.names = ["one", "two"]
-    assert cases.mirrors.names(listing) == ["one", "two"]
-    cases.upstream.names = ["three"]
-    cases.clock.advance(seconds=EXPIRY - 1)
-    assert cases.mirrors.names(listing) == ["one", "two"]
-    cases.clock.advance(seconds=1)
-    assert cases.mirrors.names(listing) == ["three"]
-    assert cases.upstream.asked == ["names"] * 2
-
-
-def test_a_kept_list_is_served_stale(cases: UseCases, listing):
-    cases.upstream.names = ["one"]
-    cases.mirrors.names(listing)
-    cases.clock.advance(seconds=EXPIRY)
-    _down(cases)
-    assert cases.mirrors.names(listing) == ["one"]
-
-
-def test_without_a_kept_list_the_trouble_is_told(cases: UseCases, listing):
-    _down(cases)
-    with pytest.raises(UpstreamFailed):
-        cases.mirrors.names(listing)
-
-
-def test_an_empty_list_that_is_kept_is_served_stale_too(cases: UseCases, listing):
-    assert cases.mirrors.names(listing) == []
-    cases.clock.advance(seconds=EXPIRY)
-    _down(cases)
-    assert cases.mirrors.names(listing) == []

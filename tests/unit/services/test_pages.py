@@ -1,11 +1,14 @@
 """Projects over a lineage, as installers see them."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
 from stillroom_server.domain.errors import NotFound, UpstreamFailed
 from stillroom_server.domain.names import IndexName, ProjectName
+from stillroom_server.domain.status import ProjectStatus, Status
+from stillroom_server.domain.upstream import TimeSource
 from support.fake_archives import an_archive
 from support.use_cases import DEV, ROOT, UseCases
 from support.values import an_upstream_file
@@ -102,27 +105,142 @@ def test_a_reserved_name_has_an_empty_page_and_is_not_asked_upstream(cases: UseC
     assert cases.upstream.asked == []
 
 
-def test_a_list_shows_what_stages_hold_and_mirrors_know(cases: UseCases):
-    cases.upload("dev/base", an_archive("zebra"))
-    cases.upload("dev/top", an_archive("ape"))
-    cases.upload("dev/base", an_archive("ape"))
-    cases.listed(an_archive("six"))
-    cases.filenames("root/pypi", "six")
-    view = cases.pages.projects(cases.lineage("dev/top"))
-    assert view.projects.names == ("ape", "six", "zebra")
-    assert view.serial == cases.database.serial()
+# Status
 
 
-def test_an_index_knows_its_own_projects(cases: UseCases):
-    for name in ("zebra", "ape"):
-        cases.upload("dev/base", an_archive(name))
-    cases.listed(an_archive("six"))
-    cases.filenames("root/pypi", "six")
-    own = {
-        name: cases.pages.own_projects(cases.lineage(name).asked)
-        for name in ("dev/top", "dev/base", "root/pypi")
-    }
-    assert own == {"dev/top": [], "dev/base": ["ape", "zebra"], "root/pypi": ["six"]}
+def _set_status(cases, index, status, reason=None):
+    stage = cases.lineage(index).asked
+    with cases.database.writing() as unit:
+        held = unit.projects.get(stage, DEMO)
+        unit.projects.set_status(held, ProjectStatus(Status(status), reason))
+
+
+@pytest.fixture
+def everywhere(cases: UseCases):
+    """A project with a file in each of the two stages and in the mirror."""
+    for name, version in (("dev/top", "1.0"), ("dev/base", "2.0")):
+        cases.upload(name, an_archive("demo", version))
+        cases.indexes.change(DEV, IndexName.parse(name), {"mirror_whitelist": ["demo"]})
+    cases.listed(an_archive("demo", "3.0"))
+    assert cases.filenames("dev/top") == [TOP, BASE, MIRRORED]
+
+
+TOP, BASE, MIRRORED = (f"demo-{number}.0.tar.gz" for number in (1, 2, 3))
+
+
+@pytest.mark.parametrize("status", ["active", "deprecated", "archived"])
+def test_a_page_shows_the_status_of_the_first_index_that_has_the_project(
+    cases: UseCases, everywhere, status
+):
+    _set_status(cases, "dev/top", status, "so it is")
+    _set_status(cases, "dev/base", "archived", "not this one")
+    page = _view(cases).page
+    assert page.status == ProjectStatus(Status(status), "so it is")
+    assert [file.filename for file in page.files] == [TOP, BASE, MIRRORED]
+
+
+def test_an_index_without_the_project_has_no_say(cases: UseCases):
+    file = an_upstream_file("demo-3.0.tar.gz")
+    archived = ProjectStatus(Status.ARCHIVED, "moved")
+    cases.upstream.offer("demo", file, status=archived)
+    assert _view(cases).page.status == archived
+    other = {"type": "mirror", "mirror_url": "http://other.example/simple/"}
+    cases.indexes.create(ROOT, IndexName.parse("root/empty"), other)
+    cases.index("dev/two", "root/empty", "root/pypi")
+    cases.upstream.offer("demo", file, status=archived, base="http://127.0.0.1:9/simple/")
+    cases.upstream.withdraw("demo")
+    assert _view(cases, "dev/two").page.status == archived
+
+
+def test_what_the_first_index_quarantines_has_no_files_at_all(cases: UseCases, everywhere):
+    _set_status(cases, "dev/top", "quarantined", "malware")
+    page = _view(cases).page
+    assert (page.files, page.versions) == ((), ())
+    assert page.status == ProjectStatus(Status.QUARANTINED, "malware")
+
+
+@pytest.mark.parametrize(
+    ("index", "left"), [("dev/base", [TOP, MIRRORED]), ("root/pypi", [TOP, BASE])]
+)
+def test_what_a_later_index_quarantines_lacks_the_files_of_that(
+    cases: UseCases, everywhere, index, left
+):
+    quarantined = ProjectStatus(Status.QUARANTINED)
+    if index == "root/pypi":
+        cases.upstream.offer("demo", status=quarantined)
+        cases.mirrors.page(cases.lineage(index).asked, DEMO, refresh=True)
+    else:
+        _set_status(cases, index, "quarantined")
+    view = _view(cases)
+    assert [file.filename for file in view.page.files] == left
+    assert view.page.status == ProjectStatus()
+
+
+def test_a_mirrors_file_shows_where_its_time_is_from_and_what_was_refused(cases: UseCases):
+    file = an_upstream_file("demo-3.0.tar.gz", provenance="http://127.0.0.1:9/p")
+    cases.upstream.offer("demo", file)
+    _view(cases)
+    cases.clock.advance(seconds=600)
+    cases.upstream.offer("demo", replace(file, hashes={"sha256": "f" * 64}))
+    [shown] = _view(cases).page.files
+    assert shown.time_source is TimeSource.FIRST_SEEN
+    assert shown.refused == f"sha256={'f' * 64}"
+    assert shown.has_provenance
+
+
+def test_a_stale_page_tells_its_age(cases: UseCases):
+    cases.listed(an_archive())
+    assert _view(cases).age == 0
+    cases.clock.advance(seconds=700)
+    cases.upstream.trouble = UpstreamFailed("down")
+    assert _view(cases).age == 700
+
+
+# Refreshed on demand
+
+
+@pytest.fixture
+def two_mirrors(cases: UseCases):
+    """A stage over two mirrors, the second of which has another upstream; its URL."""
+    url = "http://other.example/simple/"
+    body = {"type": "mirror", "mirror_url": url}
+    cases.indexes.create(ROOT, IndexName.parse("root/other"), body)
+    cases.index("dev/two", "root/pypi", "root/other")
+    cases.upstream.offer("demo", an_upstream_file())
+    return url
+
+
+def _refresh(cases, index="dev/two"):
+    cases.upstream.asked.clear()
+    cases.pages.refresh(cases.lineage(index), DEMO)
+
+
+def test_a_refresh_asks_all_mirrors_of_the_lineage(cases: UseCases, two_mirrors):
+    _view(cases, "dev/two")
+    _refresh(cases)
+    assert cases.upstream.asked == ["page demo"] * 2
+
+
+@pytest.mark.parametrize("is_kept", [True, False])
+def test_a_refresh_fails_only_if_nobody_could_be_asked(cases: UseCases, two_mirrors, is_kept):
+    if is_kept:
+        _view(cases, "dev/two")
+    cases.upstream.troubles["http://127.0.0.1:9/simple/"] = UpstreamFailed("down")
+    _refresh(cases)
+    assert cases.upstream.asked == ["page demo"] * 2
+    cases.upstream.troubles[two_mirrors] = UpstreamFailed("down as well")
+    with pytest.raises(UpstreamFailed):
+        _refresh(cases)
+
+
+def test_a_refresh_asks_for_no_private_name(cases: UseCases):
+    cases.upload("dev/top", an_archive())
+    cases.upstream.trouble = UpstreamFailed("down")
+    _refresh(cases, "dev/top")
+    assert cases.upstream.asked == []
+
+
+# What concerns a page
 
 
 CHANGES = {

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stillroom_server.domain.names import project_name
+from stillroom_server.domain.status import ACTIVE, ProjectStatus, Status
 from stillroom_server.domain.upstream import UpstreamFile
-from stillroom_server.upstream.pages import read_files, read_names
+from stillroom_server.upstream.pages import read_page
 from stillroom_server.upstream.raw import RawPage, Unreadable
 
 URL = "https://index.example/simple/foo/"
@@ -32,6 +33,10 @@ def row(**fields):
 
 def html_page(body, *, content_type=HTML, url=URL):
     return RawPage(f"<!DOCTYPE html><html><body>{body}</body></html>".encode(), content_type, url)
+
+
+def read_files(page, project):
+    return read_page(page, project).files
 
 
 def only(page):
@@ -57,7 +62,7 @@ def test_a_json_page_with_all_fields_is_read():
             "requires-python": ">=3.8",
             "yanked": "broken",
             "core-metadata": {"sha256": SHA256},
-            "provenance": None,
+            "provenance": "https://index.example/integrity/foo/1.0/provenance",
             "gpg-sig": False,
         }
     )
@@ -71,6 +76,7 @@ def test_a_json_page_with_all_fields_is_read():
             requires_python=">=3.8",
             yanked="broken",
             core_metadata={"sha256": SHA256},
+            provenance="https://index.example/integrity/foo/1.0/provenance",
         ),
     )
 
@@ -80,7 +86,8 @@ def test_an_html_page_with_all_fields_is_read(content_type):
     page = html_page(
         f'<a href="../../f/foo-1.0-py3-none-any.whl#sha256={SHA256}" '
         f'data-requires-python="&gt;=3.8" data-yanked="bad &amp; worse" data-size="1337" '
-        f'data-upload-time="2026-01-02T03:04:05Z" data-core-metadata="sha256={SHA256}">x</a>',
+        f'data-upload-time="2026-01-02T03:04:05Z" data-core-metadata="sha256={SHA256}" '
+        f'data-provenance="https://index.example/p?a=1&amp;b=2">x</a>',
         content_type=content_type,
     )
     assert read_files(page, FOO) == (
@@ -93,6 +100,7 @@ def test_an_html_page_with_all_fields_is_read(content_type):
             requires_python=">=3.8",
             yanked="bad & worse",
             core_metadata={"sha256": SHA256},
+            provenance="https://index.example/p?a=1&b=2",
         ),
     )
 
@@ -483,6 +491,104 @@ def test_core_metadata_in_html(attributes, expected):
     assert only(html_page(f'<a href="foo-1.0.zip" {attributes}>x</a>')).core_metadata == expected
 
 
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("https://index.example/p", "https://index.example/p"),
+        ("http://index.example/p#x", "http://index.example/p"),
+        ("/p", "https://index.example/p"),
+        ("p.provenance", "https://index.example/simple/foo/p.provenance"),
+        ("", None),
+        (None, None),
+        (True, None),
+        ({}, None),
+        ("javascript:x", None),
+        ("https://user:secret@index.example/p", None),
+        ("https://index.example/\n", "https://index.example/"),
+        ("https://index.example/\nx", None),
+    ],
+)
+def test_provenance_is_a_url_on_the_web(said, expected):
+    assert only(json_page(row(provenance=said))).provenance == expected
+
+
+def test_provenance_in_html_is_resolved_against_the_base():
+    body = '<base href="/other/"><a href="foo-1.0.zip" data-provenance="p">x</a>'
+    assert only(html_page(body)).provenance == "https://index.example/other/p"
+    assert only(html_page('<a href="foo-1.0.zip" data-provenance>x</a>')).provenance is None
+
+
+# The status of the project
+
+
+def status_of(page):
+    return read_page(page, FOO).status
+
+
+@pytest.mark.parametrize("status", ["active", "deprecated", "archived", "quarantined"])
+def test_a_status_is_read_with_its_reason(status):
+    expected = ProjectStatus(Status(status), "moved to bar")
+    said = {"status": status, "reason": "moved to bar", "since": "2020"}
+    assert status_of(json_page(row(), **{"project-status": said})) == expected
+    meta = (
+        f'{META}<meta name="pypi:project-status" content="{status}">'
+        '<meta name="pypi:project-status-reason" content="moved to bar">'
+    )
+    assert status_of(html_page(meta + '<a href="foo-1.0.zip">x</a>')) == expected
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        None,
+        "archived",
+        [],
+        {},
+        {"status": None},
+        {"status": "gone"},
+        {"status": "Archived"},
+        {"status": ["archived"]},
+        {"state": "archived"},
+    ],
+)
+def test_what_is_no_status_that_we_know_is_active(said):
+    assert status_of(json_page(row(), **{"project-status": said})) == ACTIVE
+
+
+def test_a_status_inside_meta_is_tolerated_and_the_right_place_decides():
+    meta = {"api-version": "1.4", "project-status": {"status": "archived"}}
+    assert status_of(json_page(row(), meta=meta)).status is Status.ARCHIVED
+    right = {"status": "deprecated"}
+    page = json_page(row(), meta=meta, **{"project-status": right})
+    assert status_of(page).status is Status.DEPRECATED
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("one\n two\t", "one two"),
+        ("", None),
+        ("  ", None),
+        (None, None),
+        (5, None),
+        (["x"], None),
+        ("\x00", None),
+        ("x\u202ey", None),
+    ],
+)
+def test_a_reason_is_one_line_of_text_or_none(said, expected):
+    page = json_page(row(), **{"project-status": {"status": "archived", "reason": said}})
+    assert status_of(page) == ProjectStatus(Status.ARCHIVED, expected)
+
+
+def test_the_first_of_several_statuses_in_html_counts():
+    metas = "".join(
+        f'<meta name="pypi:project-status" content="{status}">'
+        for status in ("archived", "active")
+    )
+    assert status_of(html_page(META + metas)).status is Status.ARCHIVED
+
+
 # Whatever an upstream sends
 
 anything = st.recursive(
@@ -508,15 +614,19 @@ hostile_rows = st.lists(
             "requires-python": anything,
             "yanked": anything,
             "core-metadata": anything,
+            "provenance": anything,
         },
     ),
     max_size=3,
 )
 
 
-@given(hostile_rows)
-def test_what_is_read_from_any_rows_can_be_served(rows):
-    for file in read_files(json_page(*rows), FOO):
+@given(hostile_rows, anything)
+def test_what_is_read_from_any_rows_can_be_served(rows, status):
+    page = read_page(json_page(*rows, **{"project-status": status}), FOO)
+    assert page.status.reason is None or page.status.reason.isprintable()
+    for file in page.files:
+        assert file.provenance is None or file.provenance.startswith(("http://", "https://"))
         assert file.filename.isprintable()
         assert "/" not in file.filename
         assert file.url.startswith(("http://", "https://"))
@@ -541,35 +651,3 @@ def test_any_bytes_are_read_or_unreadable(content, content_type):
 def test_any_tags_are_read_or_unreadable(parts):
     with contextlib.suppress(Unreadable):
         read_files(RawPage("".join(parts).encode(), HTML, URL), FOO)
-
-
-# The list of all projects
-
-
-def test_names_are_valid_normalised_and_listed_once():
-    rows = [
-        {"name": "Foo.Bar"},
-        {"name": "foo-bar"},
-        {"name": "baz"},
-        {"name": "-x"},
-        {"name": None},
-        1,
-        {},
-    ]
-    page = RawPage(json.dumps({"projects": rows}).encode(), JSON, "https://index.example/simple/")
-    assert read_names(page) == ["foo-bar", "baz"]
-
-
-def test_names_in_html_are_what_links_add_to_the_url_of_the_page():
-    page = html_page(
-        '<a href="../">up</a><a href="Foo_Bar/">x</a><a href="/simple/baz/">x</a>'
-        '<a href="/simple/qux">x</a><a href="?C=N">x</a><a href="/other/no/">x</a>'
-        '<a href="https://elsewhere.example/simple/no/">x</a>',
-        url="https://index.example/simple/",
-    )
-    assert read_names(page) == ["foo-bar", "baz", "qux"]
-
-
-def test_html_without_any_name_is_unreadable():
-    with pytest.raises(Unreadable):
-        read_names(html_page("Down for maintenance", url="https://index.example/simple/"))

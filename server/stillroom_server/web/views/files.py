@@ -1,46 +1,50 @@
 """Files: whole, in part, or unchanged."""
 
+import functools
 from collections.abc import Iterable, Iterator
 from datetime import UTC
 from typing import BinaryIO
 
 from pyramid.request import Request
 from pyramid.response import Response
+from webob.acceptparse import create_accept_header
 
-from stillroom_server.services.files import METADATA, NO_DIGEST, Content
+from stillroom_server.domain.errors import NotAcceptable
+from stillroom_server.services.companions import METADATA, PROVENANCE
+from stillroom_server.services.files import Address, Content, Redirect
 from stillroom_server.web.answers import message
 from stillroom_server.web.bodies import has_flag
 from stillroom_server.web.matched import project_of
+from stillroom_server.web.negotiation import JSON, MAX_HEADER, Coding, content_coding
+from stillroom_server.web.page_cache import encoded
 from stillroom_server.web.ranges import wanted_part
 from stillroom_server.web.security import identity_of, lineage_of, services_of
 
 CHUNK = 256 * 1024
 YEAR = 365 * 24 * 3600
+INTEGRITY = "application/vnd.pypi.integrity.v1+json"
+"""The type of a file's attestations (PEP 740, and the index's API for them)."""
 
 
 def send(request: Request) -> Response:
-    """Send a file or its `.metadata`, with Range, If-Range and If-None-Match (RFC 9110)."""
+    """Send a file or what lies beside it, with Range, If-Range and If-None-Match (RFC 9110)."""
     matched = request.matchdict
+    address = Address.of(project_of(request), matched["digest"], matched["filename"])
+    # Before anything is asked upstream for a client that would not take it.
+    media_type, charset = _media_type(request, address)
     content = services_of(request).files.content(
-        lineage_of(request),
-        project_of(request),
-        matched["digest"],
-        matched["filename"],
-        fetch=request.method != "HEAD",
+        lineage_of(request), address, fetch=request.method != "HEAD"
     )
-    response = Response()
-    _describe(request, response, content)
+    if isinstance(content, Redirect):
+        return _redirect(content)
+    coding = _coding(request, address, content)
+    response = Response(content_type=media_type, charset=charset)
+    _describe(request, response, address, content, coding)
     if response.etag is not None and response.etag in request.if_none_match:
         response.status = 304
         del response.content_type
         return response
-    start, stop = _wanted_range(request, response, content.size)
-    if response.status_code == 416:
-        return response
-    if request.method != "HEAD":
-        response.app_iter = _body(request, content, start, stop)
-    response.content_length = stop - start  # after the body, which would clear it
-    return response
+    return _answer(request, response, content, coding)
 
 
 def delete(request: Request) -> Response:
@@ -58,24 +62,85 @@ def delete(request: Request) -> Response:
     return message(f"file {matched['filename']} deleted from {name}")
 
 
-def _describe(request: Request, response: Response, content: Content) -> None:
-    # No file is ever shown by a browser as a page, whatever it holds.
-    is_text = content.filename.endswith(METADATA)
-    response.content_type = "text/plain" if is_text else "application/octet-stream"
-    response.charset = "utf-8" if is_text else None
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers["Accept-Ranges"] = "bytes"
+def _redirect(redirect: Redirect) -> Response:
+    """Send the client to the upstream; whether that is right can change at any time."""
+    response = Response(status=302, location=redirect.url)
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _media_type(request: Request, address: Address) -> tuple[str, str | None]:
+    """The type of the answer and its character set. No browser ever shows a file as a page."""
+    if address.companion == METADATA:
+        return "text/plain", "utf-8"
+    if address.companion != PROVENANCE:
+        return "application/octet-stream", None
+    media_type = _provenance_type(request.environ.get("HTTP_ACCEPT"))
+    if media_type is None:
+        raise NotAcceptable(f"accept: attestations come as {INTEGRITY} or {JSON}.")
+    return media_type, None
+
+
+@functools.lru_cache(maxsize=128)
+def _provenance_type(accept: str | None) -> str | None:
+    if accept is None or not accept.strip() or len(accept) > MAX_HEADER:
+        return INTEGRITY
+    ranked = create_accept_header(accept).acceptable_offers([INTEGRITY, JSON])
+    return ranked[0][0] if ranked else None
+
+
+def _coding(request: Request, address: Address, content: Content) -> Coding:
+    """How the content is coded on its way: only metadata ever is, and only as a whole.
+
+    Installers check the digest of files as they come, and some undo no coding of them.
+    """
+    if address.companion != METADATA or content.size is None or "HTTP_RANGE" in request.environ:
+        return "identity"
+    return content_coding(request.environ.get("HTTP_ACCEPT_ENCODING")) or "identity"
+
+
+def _describe(
+    request: Request, response: Response, address: Address, content: Content, coding: Coding
+) -> None:
+    headers = response.headers
+    headers["X-Content-Type-Options"] = "nosniff"
+    headers["Accept-Ranges"] = "bytes"
+    if address.companion:
+        headers["Vary"] = "Accept" if address.companion == PROVENANCE else "Accept-Encoding"
+    if coding != "identity":
+        headers["Content-Encoding"] = coding
     if content.modified is not None:
         response.last_modified = content.modified.astimezone(UTC)
-    if content.sha256 is None:
-        response.headers["Cache-Control"] = "private, no-cache"
-        return
-    response.etag = content.sha256
-    # The digest is in the URL: what is there never changes. Where the upstream gives none, it may.
-    who = "public" if identity_of(request).is_anonymous else "private"
-    lasting = request.matchdict["digest"] != NO_DIGEST
-    age = f"{who}, max-age={YEAR}, immutable"
-    response.headers["Cache-Control"] = age if lasting else "private, no-cache"
+    if content.sha256 is not None:
+        response.etag = content.sha256 + ("" if coding == "identity" else f"-{coding}")
+    if content.is_lasting and content.sha256 is not None:
+        who = "public" if identity_of(request).is_anonymous else "private"
+        headers["Cache-Control"] = f"{who}, max-age={YEAR}, immutable"
+    else:
+        headers["Cache-Control"] = "private, no-cache"
+
+
+def _answer(request: Request, response: Response, content: Content, coding: Coding) -> Response:
+    """Put the body, or the part of it that is wanted, into the answer, and say its length."""
+    if content.size is None:
+        response.content_length = None
+        return response
+    if coding != "identity":
+        blob = content.open()
+        assert blob is not None, "metadata is here before it is sent"
+        with blob:
+            body = encoded(blob.read(), coding)
+        if request.method != "HEAD":
+            response.body = body
+        response.content_length = len(body)
+        return response
+    start, stop = _wanted_range(request, response, content.size)
+    if response.status_code == 416:
+        return response
+    if request.method != "HEAD":
+        response.app_iter = _body(request, content, start, stop)
+    response.content_length = stop - start  # after the body, which would clear it
+    return response
 
 
 def _wanted_range(request: Request, response: Response, size: int) -> tuple[int, int]:

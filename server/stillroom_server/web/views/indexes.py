@@ -23,7 +23,7 @@ def show(request: Request) -> Response:
     index = lineage_of(request).asked
     options = dict(shown_options(index, readable=True))
     if not has_flag(request, "no_projects"):
-        options["projects"] = services_of(request).pages.own_projects(index)
+        options["projects"] = services_of(request).lists.own(index)
     return result("indexconfig", options)
 
 

@@ -8,16 +8,20 @@ from pyramid.response import Response
 
 from stillroom_server.domain.errors import Fault, InvalidRequest
 from stillroom_server.domain.names import IndexName, ProjectName, project_name
+from stillroom_server.domain.status import ProjectStatus, Status
 from stillroom_server.services.catalog import ReleaseFile, ReleaseView
 from stillroom_server.services.releases import Pushed
 from stillroom_server.web.answers import message, result
 from stillroom_server.web.bodies import has_flag, read_object
 from stillroom_server.web.matched import project_of
 from stillroom_server.web.negotiation import wants_page
-from stillroom_server.web.rendering import file_path, timestamp
+from stillroom_server.web.rendering import file_path, status_json, timestamp
 from stillroom_server.web.security import identity_of, lineage_of, services_of
 
 from .indexes import redirect
+
+MAX_REASON = 1_000
+"""Characters of the reason for a yank or a status."""
 
 
 def show_project(request: Request) -> Response:
@@ -71,7 +75,9 @@ def yank(request: Request) -> Response:
         if key not in {"yanked", "filename"}
     ]
     yanked, filename = body.get("yanked"), body.get("filename")
-    if not isinstance(yanked, bool | str) or (isinstance(yanked, str) and len(yanked) > 1_000):
+    if not isinstance(yanked, bool | str) or (
+        isinstance(yanked, str) and len(yanked) > MAX_REASON
+    ):
         faults.append(Fault("yanked", "use true, false, or the reason in up to 1,000 characters"))
     if filename is not None and not isinstance(filename, str):
         faults.append(Fault("filename", "it must be the name of one file of the release"))
@@ -88,6 +94,38 @@ def yank(request: Request) -> Response:
     )
     done = "unyanked" if yanked is False else "yanked"
     return message(f"{done} {len(changed)} files: {', '.join(changed) or 'nothing changed'}")
+
+
+def set_status(request: Request) -> Response:
+    """Set a project's status (PEP 792), with a reason or without."""
+    status = _wanted_status(read_object(request))
+    project, name = project_of(request), lineage_of(request).name
+    changed = services_of(request).statuses.set(identity_of(request), name, project, status)
+    done = "is now" if changed else "was already"
+    text = f"project {project} {done} {status.status} in {name}"
+    return result("projectstatus", status_json(status), message=text)
+
+
+def _wanted_status(body: Mapping[str, Any]) -> ProjectStatus:
+    faults = [
+        Fault(key, "unknown field; a status has status and reason")
+        for key in body
+        if key not in {"status", "reason"}
+    ]
+    status, reason = str(body.get("status")), body.get("reason")
+    if status not in set(Status):
+        faults.append(Fault("status", f"use one of {', '.join(Status)}"))
+    elif status == Status.ACTIVE and reason is not None:
+        faults.append(Fault("reason", "an active project has none; leave it out"))
+    if reason is not None and not _is_reason(reason):
+        faults.append(Fault("reason", "use one line of up to 1,000 characters, or leave it out"))
+    if faults:
+        raise InvalidRequest(faults)
+    return ProjectStatus(Status(status), reason)
+
+
+def _is_reason(value: object) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= MAX_REASON and value.isprintable()
 
 
 def push(request: Request) -> Response:

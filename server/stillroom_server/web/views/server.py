@@ -9,6 +9,7 @@ from stillroom_server.domain.access import Permission
 from stillroom_server.domain.errors import InvalidRequest, NotFound
 from stillroom_server.domain.identity import Identity
 from stillroom_server.domain.names import IndexName
+from stillroom_server.services.upstream_states import UpstreamView
 from stillroom_server.web.answers import json_response, result
 from stillroom_server.web.bodies import read_object
 from stillroom_server.web.negotiation import wants_html
@@ -65,15 +66,31 @@ def login(request: Request) -> Response:
 
 
 def status(request: Request) -> Response:
-    """What runs here, and at which serial it is."""
+    """What runs here, at which serial it is, and to who is logged in how the upstreams do."""
     services = services_of(request)
-    answer = {
+    identity = identity_of(request)
+    answer: dict[str, object] = {
         "versioninfo": {"stillroom-server": request.registry.stillroom_web.version},
         "python": platform.python_version(),
         "role": "STANDALONE",
         "serial": services.database.serial(),
     }
+    if not identity.is_anonymous:
+        upstreams = services.upstreams.of_readable(identity)
+        answer["upstreams"] = [_shown_upstream(upstream) for upstream in upstreams]
     return result("status", answer)
+
+
+def _shown_upstream(upstream: UpstreamView) -> dict[str, object]:
+    """`last_error` is null and `retry_in` 0 while there is no trouble."""
+    return {
+        "url": upstream.url,
+        "indexes": [str(name) for name in upstream.indexes],
+        "state": upstream.state.state.value,
+        "failures": upstream.state.failures,
+        "last_error": upstream.state.last_error,
+        "retry_in": upstream.state.retry_in,
+    }
 
 
 def live(_request: Request) -> Response:

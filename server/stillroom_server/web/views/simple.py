@@ -5,10 +5,11 @@ from pyramid.response import Response
 
 from stillroom_server.domain.errors import NotAcceptable
 from stillroom_server.web.matched import project_of
-from stillroom_server.web.negotiation import SIMPLE_HTML, SIMPLE_JSON, simple_type
+from stillroom_server.web.negotiation import SIMPLE_HTML, SIMPLE_JSON, page_type
 from stillroom_server.web.page_cache import RenderedPage
+from stillroom_server.web.project_list import ProjectListPages, StreamedAnswer
 from stillroom_server.web.security import lineage_of, services_of
-from stillroom_server.web.simple import SimplePages, answer, key_of
+from stillroom_server.web.simple import SimplePages, answer, project_key
 
 from .indexes import redirect
 
@@ -19,8 +20,12 @@ def list_page(request: Request) -> Response:
     if not request.matchdict["slash"]:
         return redirect(request, f"{_base(request)}/")
     media_type = _media_type(request)
-    page = _pages(request).page(lineage, key_of(lineage, None, media_type))
-    return _response(request, page, media_type)
+    lists = request.registry.stillroom_lists
+    assert isinstance(lists, ProjectListPages)
+    found = lists.answer(lineage, media_type, request.environ)
+    if isinstance(found, StreamedAnswer):
+        return Response(status=200, headerlist=found.headers, app_iter=found.chunks)
+    return Response(status=found.status, headerlist=found.headers, body=found.body)
 
 
 def project_page(request: Request) -> Response:
@@ -31,23 +36,24 @@ def project_page(request: Request) -> Response:
     if asked != project or not request.matchdict["slash"]:
         return redirect(request, f"{_base(request)}/{project}/")
     media_type = _media_type(request)
-    page = _pages(request).page(lineage, key_of(lineage, project, media_type))
+    key = project_key(lineage, project, media_type, request.environ)
+    page = _pages(request).page(lineage, key)
     return _response(request, page, media_type)
 
 
 def refresh(request: Request) -> Response:
     """Ask the mirrors of the lineage for a project anew, then send the client to its page."""
     project = project_of(request)
-    services_of(request).pages.find(lineage_of(request), project, refresh=True)
+    services_of(request).pages.refresh(lineage_of(request), project)
     return redirect(request, f"{_base(request)}/{project}/")
 
 
 def _media_type(request: Request) -> str:
-    media_type = simple_type(request.environ.get("HTTP_ACCEPT"))
+    media_type = page_type(request.environ)
     if media_type is None:
         raise NotAcceptable(
             f"accept: this page comes as {SIMPLE_JSON}, {SIMPLE_HTML} or text/html; send one of "
-            "them in Accept."
+            "them in Accept, or as ?format=."
         )
     return media_type
 

@@ -3,106 +3,54 @@
 It is made of real sockets, because most of what goes wrong between servers goes wrong there.
 """
 
+import base64
 import contextlib
-import fnmatch
 import socket
 import ssl
 import struct
 import sys
 import threading
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Literal, Self
-from urllib.parse import urlsplit
+from typing import Any, Self
+
+from .faults import Fault
+from .messages import Reply, Request
+
+CERTIFICATE = Path(__file__).with_name("loopback.pem")
+"""A key, and its self-signed certificate for localhost: clients trust it once SSL_CERT_FILE names
+it. Everybody has this key, so nothing but a test may trust it."""
 
 
-@dataclass(frozen=True)
-class Request:
-    """What was asked for. `path` is as it was on the wire; header names are in lower case."""
-
-    method: str
-    path: str
-    headers: Mapping[str, str]
-
-    def matches(self, pattern: str) -> bool:
-        """Whether its path is of that shell-style pattern."""
-        return fnmatch.fnmatchcase(urlsplit(self.path).path, pattern)
+def basic_authorization(user: str, password: str) -> str:
+    """The value of an Authorization header of the scheme Basic (RFC 7617)."""
+    return f"Basic {base64.b64encode(f'{user}:{password}'.encode()).decode()}"
 
 
-@dataclass(frozen=True)
-class Reply:
-    """What is answered."""
-
-    status: int = 200
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes = b""
-
-    def head(self) -> bytes:
-        """The status line and the headers; the length of the body is added unless it is said."""
-        headers = dict(self.headers)
-        if self.status != 304 and "Transfer-Encoding" not in headers:
-            headers.setdefault("Content-Length", str(len(self.body)))
-        lines = [f"HTTP/1.1 {self.status} {HTTPStatus(self.status).phrase}"]
-        lines += [f"{name}: {value}" for name, value in headers.items()]
-        return "\r\n".join([*lines, "", ""]).encode("latin-1")
-
-
-@dataclass
-class Fault:
-    """What goes wrong with the answers to a path, `times` times or for ever.
-
-    `status`, `headers` and `body` replace or add to what would be answered. The answer waits for
-    `hold` to be set and for `delay` seconds; with `drip` its bytes come one by one, that many
-    seconds apart. With `then` it ends after so many bytes of the body, `after`, or before its
-    first byte if that is None: `stall` says no more, `close` hangs up, `reset` does so rudely.
-    """
-
-    pattern: str
-    times: int | None = None
-    status: int | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes | None = None
-    hold: threading.Event | None = None
-    delay: float = 0.0
-    drip: float | None = None
-    then: Literal["stall", "close", "reset"] | None = None
-    after: int | None = None
-
-    def spoil(self, reply: Reply) -> Reply:
-        """The answer that is given in the place of that one."""
-        return Reply(
-            status=reply.status if self.status is None else self.status,
-            headers={**reply.headers, **self.headers},
-            body=reply.body if self.body is None else self.body,
-        )
-
-    def cut(self, reply: Reply) -> bytes:
-        """The bytes that are sent of an answer."""
-        if self.then is None:
-            return reply.head() + reply.body
-        return b"" if self.after is None else reply.head() + reply.body[: self.after]
+def bearer_authorization(token: str) -> str:
+    """The value of an Authorization header of the scheme Bearer (RFC 6750)."""
+    return f"Bearer {token}"
 
 
 class HttpServer:
-    """Answers requests on a port of 127.0.0.1 that stays the same over `stop` and `start`.
+    """Answers GET and HEAD on a port of 127.0.0.1 that stays the same over `stop` and `start`.
 
     `requests` are all requests so far, `connections` how many connections they came on. With a
-    certificate it speaks TLS.
+    `certificate` (a PEM file that holds the key as well) it speaks TLS; another one that is set
+    counts from the next `start`. Where `authorization` is set, a request whose Authorization
+    header differs gets 401 and nothing else.
     """
 
-    def __init__(self, *, certificate: Path | None = None) -> None:
+    def __init__(
+        self, *, certificate: Path | None = None, authorization: str | None = None
+    ) -> None:
         self.requests: list[Request] = []
         self.connections = 0
         self.port = 0
+        self.certificate = certificate
+        self.authorization = authorization
         self._faults: list[Fault] = []
         self._changed = threading.Condition()
-        self._tls: ssl.SSLContext | None = None
-        if certificate is not None:
-            self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            self._tls.load_cert_chain(certificate)
         self._sockets: _Sockets | None = None
         self._thread: threading.Thread | None = None
 
@@ -116,7 +64,9 @@ class HttpServer:
     @property
     def root(self) -> str:
         """The URL of the server, without a slash at its end."""
-        return f"https://localhost:{self.port}" if self._tls else f"http://127.0.0.1:{self.port}"
+        if self.certificate is not None:
+            return f"https://localhost:{self.port}"
+        return f"http://127.0.0.1:{self.port}"
 
     @property
     def paths(self) -> list[str]:
@@ -128,16 +78,25 @@ class HttpServer:
         """The answer if nothing goes wrong; subclasses have more to say."""
         return Reply(404, body=f"there is no {request.path}\n".encode())
 
-    def handle(self, request: Request) -> tuple[Reply, Fault]:
-        """Note a request; its answer, and what goes wrong with that."""
+    def note(self, request: Request) -> Fault:
+        """Note a request; what goes wrong with its answer."""
         with self._changed:
             self.requests.append(request)
             self._changed.notify_all()
-            fault = self._next_fault(request)
-        return fault.spoil(self.respond(request)), fault
+            for fault in self._faults:
+                if fault.happens_to(request):
+                    return fault
+        return Fault("")
 
-    def fault(self, pattern: str, **what: object) -> Fault:
-        """Let something go wrong for paths of a shell-style pattern; see `Fault`.
+    def answer(self, request: Request, fault: Fault) -> Reply:
+        """What is said to a request if that goes wrong."""
+        if self.authorization not in {None, request.headers.get("authorization")}:
+            challenge = {"WWW-Authenticate": 'Basic realm="tests"'}
+            return fault.spoil(Reply(401, challenge, b"log in\n"))
+        return fault.spoil(self.respond(request))
+
+    def fault(self, pattern: str, **what: Any) -> Fault:
+        """Let something go wrong for paths of a shell-style pattern; `what` are fields of `Fault`.
 
         Of several faults for a path, the oldest that is not used up happens.
         """
@@ -152,18 +111,23 @@ class HttpServer:
             self._faults.clear()
 
     def wait_for(self, pattern: str, count: int = 1, timeout: float = 5.0) -> None:
-        """Wait until so many requests for paths of a pattern have arrived."""
+        """Wait until so many requests for paths of a pattern have arrived.
+
+        Raises TimeoutError if that takes more than `timeout` seconds.
+        """
 
         def arrived() -> bool:
             return sum(request.matches(pattern) for request in self.requests) >= count
 
         with self._changed:
-            assert self._changed.wait_for(arrived, timeout), f"no {count} requests for {pattern}"
+            if not self._changed.wait_for(arrived, timeout):
+                raise TimeoutError(f"no {count} requests for {pattern} in {timeout} s")
 
     def start(self) -> None:
-        """Listen, on the same port as before."""
-        assert self._sockets is None, "it is running"
-        self._sockets = _Sockets(self, self.port, self._tls)
+        """Listen, on the same port as before. Raises RuntimeError if it does already."""
+        if self._sockets is not None:
+            raise RuntimeError("the server is running")
+        self._sockets = _Sockets(self, self.port, _tls_context(self.certificate))
         self.port = self._sockets.server_port
         self._thread = threading.Thread(
             target=self._sockets.serve_forever, kwargs={"poll_interval": 0.01}
@@ -172,19 +136,19 @@ class HttpServer:
 
     def stop(self) -> None:
         """Hang up on everyone and refuse connections."""
-        if self._sockets is None:
+        if self._sockets is None or self._thread is None:
             return
         self._sockets.hang_up()
         self._thread.join()
         self._sockets = self._thread = None
 
-    def _next_fault(self, request: Request) -> Fault:
-        for fault in self._faults:
-            if fault.times != 0 and request.matches(fault.pattern):
-                if fault.times is not None:
-                    fault.times -= 1
-                return fault
-        return Fault("")
+
+def _tls_context(certificate: Path | None) -> ssl.SSLContext | None:
+    if certificate is None:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    return context
 
 
 class _Sockets(ThreadingHTTPServer):
@@ -201,7 +165,8 @@ class _Sockets(ThreadingHTTPServer):
         self._clients: set[socket.socket] = set()
         super().__init__(("127.0.0.1", port), _Handler)
 
-    def finish_request(self, request: socket.socket, client_address: tuple[str, int]) -> None:
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        """Serve a client, in its own thread."""
         if self._tls is None:
             self._serve(request, client_address)
         else:
@@ -211,7 +176,7 @@ class _Sockets(ThreadingHTTPServer):
             )
             self._serve(wrapped, client_address)
 
-    def _serve(self, client: socket.socket, address: tuple[str, int]) -> None:
+    def _serve(self, client: socket.socket, address: Any) -> None:
         with client:
             with self._lock:
                 if self.stopping.is_set():
@@ -224,12 +189,13 @@ class _Sockets(ThreadingHTTPServer):
                 with self._lock:
                     self._clients.discard(client)
 
-    def handle_error(self, request: object, client_address: object) -> None:
+    def handle_error(self, request: Any, client_address: Any) -> None:
         """Say nothing of clients that left: that is what is tested."""
         if not isinstance(sys.exception(), OSError):
             super().handle_error(request, client_address)
 
     def hang_up(self) -> None:
+        """End all connections and stop listening."""
         with self._lock:
             self.stopping.set()
             for client in self._clients:
@@ -241,16 +207,26 @@ class _Sockets(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # the head and the body are sent one after the other
     server: _Sockets
 
     def do_GET(self) -> None:
+        """Answer a request."""
         headers = {name.lower(): value for name, value in self.headers.items()}
-        reply, fault = self.server.owner.handle(Request(self.command, self.path, headers))
+        owner, request = self.server.owner, Request(self.command, self.path, headers)
+        fault = owner.note(request)
         if self._wait(fault):
-            self._send(fault.cut(reply), fault.drip)
+            reply = owner.answer(request, fault)
+            for piece in fault.cut(reply, head_only=self.command == "HEAD"):
+                if not self._send(piece, fault.drip):
+                    break
             self._end(fault)
 
-    def log_message(self, *args: object) -> None:
+    def do_HEAD(self) -> None:
+        """Answer a request without the body."""
+        self.do_GET()
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name it has
         """Say nothing; `requests` has it all."""
 
     def _wait(self, fault: Fault) -> bool:
@@ -263,17 +239,19 @@ class _Handler(BaseHTTPRequestHandler):
             return False
         return True
 
-    def _send(self, data: bytes, drip: float | None) -> None:
+    def _send(self, data: bytes, drip: float | None) -> bool:
+        """Whether it was sent and more can be."""
         if drip is None:
             self.wfile.write(data)
-            return
+            return True
         for byte in data:
             self.wfile.write(bytes([byte]))
             if self.server.stopping.wait(drip):
-                return
+                return False
+        return True
 
     def _end(self, fault: Fault) -> None:
-        if fault.then is None:
+        if not fault.hangs_up:
             return
         self.close_connection = True
         if fault.then == "stall":
