@@ -7,6 +7,7 @@ status is 1. One function below writes one page. `PAGES` is the list of them.
 import argparse
 import inspect
 import re
+import runpy
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ from stillroom_server.plugin import specs as server_hooks
 from stillroom_server.web.routes import ROUTES, Route, View
 
 FOLDER = Path(__file__).parent / "reference"
+CONFORMANCE = Path(__file__).parents[1] / "tests" / "conformance" / "items.py"
 HELP_WIDTH = 88
 """Columns of the help texts."""
 
@@ -198,6 +200,12 @@ def events() -> str:
     return "\n".join(parts)
 
 
+def conformance() -> str:
+    """The conformance suite: how to run it, its items, and those that it leaves out."""
+    body: str = runpy.run_path(str(CONFORMANCE))["page"]()
+    return body
+
+
 PAGES: Mapping[str, Page] = {
     "settings": Page("Settings", "What can be set on a server, and where.", settings),
     "server-cli": Page("stillroom-server", "The command that runs a server.", server_cli),
@@ -206,7 +214,15 @@ PAGES: Mapping[str, Page] = {
     "http": Page("HTTP", "Every address, with the permission that it asks for.", http),
     "hooks": Page("Hooks", "What a plugin may answer.", hooks),
     "events": Page("Events", "What listeners are told, after the commit.", events),
+    "conformance": Page(
+        "Conformance", "What is checked of an index server, of ours and of any other.", conformance
+    ),
 }
+
+SEEN = {
+    "clients": ("Clients", "What pip, uv, twine, poetry, pdm, hatch and flit were seen to do."),
+}
+"""Title and summary of the pages that test runs write, from what they saw."""
 
 
 # Writing and checking
@@ -214,8 +230,9 @@ PAGES: Mapping[str, Page] = {
 
 def index() -> str:
     """The page that lists the others."""
-    rows = [(f"[{page.title}]({name}.md)", page.summary) for name, page in PAGES.items()]
-    names = "\n".join(PAGES)
+    listed = {name: (page.title, page.summary) for name, page in PAGES.items()} | SEEN
+    rows = [(f"[{title}]({name}.md)", summary) for name, (title, summary) in listed.items()]
+    names = "\n".join(listed)
     toctree = f"```{{toctree}}\n:hidden:\n\n{names}\n```\n"
     return f"# Reference\n\n{table(('page', 'what it says'), rows)}\n{toctree}"
 
@@ -232,7 +249,9 @@ def rendered() -> dict[str, str]:
 
 def stale(pages: Mapping[str, str], folder: Path) -> list[str]:
     """The files that differ from what the code says, are missing, or belong to nothing."""
-    found = {path.name: path.read_text("utf-8") for path in folder.glob("*.md")}
+    found = {
+        path.name: path.read_text("utf-8") for path in folder.glob("*.md") if path.stem not in SEEN
+    }
     return sorted(name for name in {*pages, *found} if pages.get(name) != found.get(name))
 
 
