@@ -79,7 +79,11 @@ def upstream() -> Iterator[str]:
 def stillroom(data: Path, upstream_url: str, port: int) -> Iterator[subprocess.Popen[bytes]]:
     """A server process that answers."""
     command = [SERVER, "serve", "--data", data, "--port", str(port), "--log-level", "error"]
-    environment = {**os.environ, "STILLROOM_PUBLIC_INDEX": upstream_url}
+    environment = {
+        **os.environ,
+        "STILLROOM_PUBLIC_INDEX": upstream_url,
+        "STILLROOM_PRIVATE_UPSTREAMS": "127.0.0.1",
+    }
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
     try:
         wait_for(port)
