@@ -1,0 +1,77 @@
+"""What the services need from the outside, as Protocols. Adapters implement them.
+
+The contract suites in `tests/contract` say what each must do, for fakes and real ones alike.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from .content import (
+    BlobStore,
+    BlobWriter,
+    Inspected,
+    Inspector,
+)
+from .database import (
+    Blobs,
+    Database,
+    FileKey,
+    Files,
+    Indexes,
+    Journal,
+    MirrorNames,
+    MirrorPages,
+    Projects,
+    Tokens,
+    Unit,
+    Users,
+)
+from .plugins import (
+    Accounts,
+    Authentication,
+    Listener,
+    PasswordHasher,
+)
+from .upstream import (
+    FileTransfer,
+    NamesFetched,
+    NoSuchProject,
+    NotModified,
+    PageAnswer,
+    PageFetched,
+    Upstream,
+)
+
+Clock = Callable[[], datetime]
+"""The time now, aware, in UTC."""
+
+__all__ = [
+    "Accounts",
+    "Authentication",
+    "BlobStore",
+    "BlobWriter",
+    "Blobs",
+    "Clock",
+    "Database",
+    "FileKey",
+    "FileTransfer",
+    "Files",
+    "Indexes",
+    "Inspected",
+    "Inspector",
+    "Journal",
+    "Listener",
+    "MirrorNames",
+    "MirrorPages",
+    "NamesFetched",
+    "NoSuchProject",
+    "NotModified",
+    "PageAnswer",
+    "PageFetched",
+    "PasswordHasher",
+    "Projects",
+    "Tokens",
+    "Unit",
+    "Upstream",
+    "Users",
+]
