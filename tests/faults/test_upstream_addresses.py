@@ -75,6 +75,7 @@ def test_p11_a_redirect_to_another_host_that_may_be_asked_is_followed(
         "javascript:alert(1)",
         "//[::1",
         "http://",
+        "http://xn--/",
         f"/simple/example?{'x' * 5_000}",  # which is there
         f"{PAGE}?{'x' * 100_000}",
     ],
@@ -150,6 +151,10 @@ REFUSED_URLS = [
     "http://224.0.0.1/simple/",
     "http://255.255.255.255/simple/",
     "http://①②⑦.0.0.1/simple/",
+    "http://xn--/simple/",
+    "http://index.example/a/../simple/",
+    "http://index.example/a/%2e%2e/simple/",
+    "gitlab:index.example/1%2f..%2f2",
     "unix:///run/x.sock",
     "gopher://index.example/simple/",
     "file:///etc/passwd",
@@ -295,6 +300,33 @@ def test_p20_a_link_to_a_file_inside_is_refused(
     for url in (path, f"{path}.metadata"):
         assert site.root.get(url).status_code == 502
     assert other.connections == 0
+
+
+# P-11: links to files
+
+EXTERNAL = pytest.mark.parametrize("external", [False, True], ids=["kept", "redirected"])
+
+
+@EXTERNAL
+def test_p11_a_link_to_a_host_that_cannot_be_is_dropped_and_the_page_stays(
+    site: Site, upstream: LocalUpstream, external: bool
+) -> None:
+    site.root.patch("/root/pypi", json=[f"mirror_use_external_urls={external}"])
+    bad = make_wheel("example", "2.0")
+    upstream.add(bad, row={"url": f"http://xn--/{bad.filename}", "core-metadata": False})
+    assert filenames(site.root, "root/pypi", "example") == [WHEEL.filename]
+    assert site.root.get(file_url("root/pypi", "example", bad)).status_code == 404
+
+
+def test_p11_a_link_that_is_not_ascii_is_handed_on_encoded(
+    site: Site, upstream: LocalUpstream
+) -> None:
+    site.root.patch("/root/pypi", json=["mirror_use_external_urls=True"])
+    upstream.add(WHEEL, row={"url": f"{upstream.root}/☃/{WHEEL.filename}"})
+    assert filenames(site.root, "root/pypi", "example") == [WHEEL.filename]
+    answer = site.root.get(file_url("root/pypi", "example", WHEEL))
+    assert answer.status_code == 302
+    assert answer.headers["Location"] == f"{upstream.root}/%E2%98%83/{WHEEL.filename}"
 
 
 # P-21: credentials

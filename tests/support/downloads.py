@@ -37,6 +37,17 @@ def wanted_from(
     return Wanted(mirror, DEMO, FILE.filename, place, hashes, size, **more)
 
 
+def list_it(cases: UseCases, mirror: Index, **said: Any) -> None:
+    """The upstream's page of the project lists the file, and is kept; this counts as no question.
+
+    Unless said, it comes without a digest and a size.
+    """
+    file = an_upstream_file(FILE.filename, **{"hashes": {}, "size": None, **said})
+    cases.upstream.offer(DEMO, file)
+    cases.mirrors.page(mirror, DEMO, refresh=True)
+    cases.upstream.asked.clear()
+
+
 def read_all(download: Download, stop: int = SIZE, start: int = 0) -> bytes:
     """All bytes of a part of a file, as somebody reads them who waits for them."""
     return b"".join(download.chunks(start, stop))

@@ -225,12 +225,38 @@ def test_a_mirrored_release_says_what_its_metadata_says(
     assert metadata.endswith(".whl.metadata")
 
 
-@pytest.mark.parametrize("trouble", [{"status": 503}, {"status": 404}, {"body": b"nonsense"}])
-def test_without_metadata_the_page_says_enough(
+@pytest.mark.parametrize("trouble", [{"status": 503}, {"body": b"nonsense"}])
+def test_metadata_that_cannot_be_had_now_is_not_taken_for_none(
     mirror: Site, upstream: LocalUpstream, trouble: dict[str, Any]
 ) -> None:
+    fault_in_metadata(upstream, **trouble)
+    path = "/root/pypi/pypi/some-project/1.0/json"
+    answer = mirror.anonymous.get(path)
+    assert answer.status_code == 502
+    assert answer.headers["Retry-After"].isdigit()
+
+
+def test_a_stale_project_says_what_is_kept_and_that_it_is_stale(
+    mirror: Site, upstream: LocalUpstream
+) -> None:
+    mirror.root.patch("/root/pypi", json=["mirror_cache_expiry=0"])
+    path = "/root/pypi/pypi/some-project/1.0/json"
+    page(mirror.anonymous, "root/pypi", "some-project")
+    upstream.stop()
+    answer = mirror.anonymous.get(path)
+    upstream.start()
+    assert answer.status_code == 200
+    assert "stale" in answer.headers["Cache-Status"]
+    assert answer.json()["info"]["requires_dist"] is None
+
+
+def fault_in_metadata(upstream: LocalUpstream, **trouble: Any) -> None:
     for suffix in (".metadata", ""):
         upstream.fault(upstream.file_url(WHEEL).removeprefix(upstream.root) + suffix, **trouble)
+
+
+def test_without_metadata_the_page_says_enough(mirror: Site, upstream: LocalUpstream) -> None:
+    fault_in_metadata(upstream, status=404)
     shown = get(mirror.anonymous, "/root/pypi/pypi/some-project/1.0/json")
     info = shown["info"]
     assert set(info) == INFO

@@ -3,12 +3,13 @@
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import urljoin
 
 import pytest
 
 from stillroom_server.testing import UPLOAD_TIME, LocalUpstream
 from support.distributions import make_sdist, make_wheel
-from support.mirroring import ASKED, NEWER, WHEEL, ask, expire, short_memories
+from support.mirroring import ASKED, NEWER, PATH, WHEEL, ask, expire, short_memories
 from support.site import HTML, JSON, Site, file_url, filenames, new_index, page, upload
 
 SDIST = make_sdist("example", "1.0")
@@ -234,6 +235,56 @@ def test_a_quarantined_project_has_a_page_without_files_and_hands_out_none(
     upstream.set_status("example", "active")
     assert filenames(site.root, "root/pypi", "example") == [WHEEL.filename]
     assert site.anonymous.get(path).content == WHEEL.content
+
+
+def test_a_fallback_that_knows_no_status_does_not_lift_a_quarantine(
+    site: Site, upstream: LocalUpstream
+) -> None:
+    path = file_url("root/pypi", "example", WHEEL)
+    with LocalUpstream(forms=("html",)) as fallback:
+        fallback.add(WHEEL)
+        site.root.patch("/root/pypi", json=[f"mirror_fallback_urls={fallback.url}"])
+        upstream.set_status("example", "quarantined", "malware")
+        assert page(site.anonymous, "root/pypi", "example")["files"] == []
+        upstream.fault("/simple/*", status=503)
+        shown = page(site.anonymous, "root/pypi", "example")
+        assert fallback.requests, "it was asked"
+        assert shown["project-status"] == {"status": "quarantined", "reason": "malware"}
+        assert shown["files"] == []
+        assert site.anonymous.get(path).status_code == 403
+        upstream.heal()
+        upstream.set_status("example", "active")
+        assert filenames(site.anonymous, "root/pypi", "example") == [WHEEL.filename]
+        assert site.anonymous.get(path).content == WHEEL.content
+
+
+def test_while_an_upstream_fails_that_a_fallback_has_no_such_project_is_no_404(
+    site: Site, upstream: LocalUpstream
+) -> None:
+    with LocalUpstream() as fallback:
+        site.root.patch("/root/pypi", json=[f"mirror_fallback_urls={fallback.url}"])
+        upstream.fault("/simple/*", status=503)
+        assert ask(site).status_code == 502
+        assert fallback.requests, "it was asked"
+
+
+def test_a_digest_that_only_a_fallback_says_does_not_spoil_a_file(
+    site: Site, upstream: LocalUpstream
+) -> None:
+    other = make_wheel("example", "1.0", members={"other.txt": b"other bytes"})
+    assert other.filename == WHEEL.filename
+    upstream.add(WHEEL, hashes=("md5",))
+    with LocalUpstream() as fallback:
+        fallback.add(other)
+        site.root.patch("/root/pypi", json=[f"mirror_fallback_urls={fallback.url}"])
+        [first] = page(site.anonymous, "root/pypi", "example")["files"]
+        upstream.fault("/simple/*", status=503)
+        [file] = page(site.anonymous, "root/pypi", "example")["files"]
+        assert fallback.requests, "it was asked"
+        assert file["hashes"] == first["hashes"]
+        upstream.heal()
+        [back] = page(site.anonymous, "root/pypi", "example")["files"]
+        assert site.anonymous.get(urljoin(PATH, back["url"])).content == WHEEL.content
 
 
 def test_a_second_digest_is_refused_and_shown(site: Site, upstream: LocalUpstream) -> None:

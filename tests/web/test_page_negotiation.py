@@ -30,6 +30,8 @@ NEGOTIATION = {
     JSON.upper(): JSON,
     HTML: HTML,
     TEXT_HTML: TEXT_HTML,
+    "text/html;charset=utf-8": TEXT_HTML,
+    f"{JSON};q=0.1, {HTML}; charset=UTF-8; q=0.2": HTML,
     "*/*": TEXT_HTML,
     "": TEXT_HTML,
     PIP: JSON,

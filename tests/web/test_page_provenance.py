@@ -10,6 +10,7 @@ import pytest
 from pyramid.router import Router
 
 from stillroom_server.testing import LocalUpstream
+from stillroom_server.web import simple
 from support.distributions import make_wheel
 from support.site import HTML, JSON, Site, file_url
 from support.wsgi import WsgiTransport
@@ -130,3 +131,28 @@ def test_a_host_that_is_none_is_not_repeated(site: Site, host: str) -> None:
         answer = client.get(PAGE, headers=headers)
         assert answer.status_code == 200
         assert not host or host not in answer.text or "provenance" not in answer.text
+
+
+def test_a_page_without_attestations_is_built_once_whatever_the_server_is_called(
+    site: Site, upstream: LocalUpstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = make_wheel("plain", "1.0")
+    upstream.add(other)
+    for _ in range(2):  # the first one tells that the mirror has something new
+        assert at(site, SECURE[0]).get("/root/pypi/simple/plain/", headers={"Accept": JSON})
+    built = []
+    render = simple.project_json
+    monkeypatch.setattr(simple, "project_json", lambda *a: built.append(a) or render(*a))
+    for url in (*SECURE, *OPEN):
+        page = at(site, url).get("/root/pypi/simple/plain/", headers={"Accept": JSON})
+        assert page.status_code == 200
+    assert built == []
+    # The first attestations of the project are seen by all, each under their own name.
+    upstream.add(other, provenance=DOCUMENT)
+    site.root.post("/root/pypi/simple/plain/refresh")
+    for _ in range(2):
+        for url in SECURE[:2]:
+            page = at(site, url).get("/root/pypi/simple/plain/", headers={"Accept": JSON})
+            assert page.json()["files"][0]["provenance"].startswith(url)
+        page = at(site, OPEN[0]).get("/root/pypi/simple/plain/", headers={"Accept": JSON})
+        assert "provenance" not in page.json()["files"][0]

@@ -329,6 +329,11 @@ def test_a_prefix_of_no_name_is_told(reader: httpx.Client, prefix: str) -> None:
     assert answer.json()["faults"][0]["field"] == "prefix"
 
 
+@pytest.mark.parametrize("query", ["?prefix=%ff", "?limit=%ff", "?%ff=1"])
+def test_a_query_that_is_not_utf_8_is_told(reader: httpx.Client, query: str) -> None:
+    assert search(reader, query).status_code == 400
+
+
 def test_a_search_in_a_stage_alone_asks_no_upstream(
     dev: httpx.Client, upstream: LocalUpstream
 ) -> None:

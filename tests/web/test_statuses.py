@@ -311,3 +311,54 @@ def test_a_name_on_the_upstreams_list_counts_as_known(careful: tuple[Site, httpx
     assert dev.get("/root/pypi/simple/", headers={"Accept": JSON}).status_code == 200
     assert send(dev, "dev/stage", NEWER).status_code == 409
     upload(dev, "dev/stage", make_wheel("exam"))
+
+
+# Around it
+
+
+def test_a_push_takes_nothing_out_of_quarantine(site: Site, dev: httpx.Client) -> None:
+    other = site.new_user("other")
+    new_index(other, "other/copy")
+    wanted = {"name": "example", "version": "1.0", "targetindex": "other/copy"}
+    set_status(dev, "quarantined", "malware")
+    with site.unchanged():
+        refused = other.post("/dev/stage", json=wanted)
+    assert refused.status_code == 403
+    assert "malware" in refused.json()["message"]
+    set_status(dev, "archived")
+    assert other.post("/dev/stage", json=wanted).status_code == 200
+
+
+def test_a_push_takes_nothing_out_of_an_upstreams_quarantine(
+    make_site: Callable[..., Site],
+) -> None:
+    with LocalUpstream() as upstream:
+        upstream.add(WHEEL)
+        upstream.set_status("example", "quarantined", "malware")
+        site = make_site(upstream_url=upstream.url)
+        new_index(site.root, "root/copy", acl_upload="root")
+        wanted = {"name": "example", "version": "1.0", "targetindex": "root/copy"}
+        refused = site.root.post("/root/pypi", json=wanted)
+    assert refused.status_code == 403
+    assert "malware" in refused.json()["message"]
+
+
+@pytest.mark.parametrize("status", CLOSED)
+def test_who_may_only_upload_cannot_delete_what_takes_no_uploads(
+    site: Site, dev: httpx.Client, status: str
+) -> None:
+    other = site.new_user("other")
+    dev.patch("/dev/stage", json=["acl_upload+=other"])
+    set_status(dev, status)
+    with site.unchanged():
+        refused = other.delete(PROJECT)
+    assert refused.status_code == 403
+    assert status in refused.json()["message"]
+    assert dev.delete(PROJECT).status_code == 200
+
+
+def test_who_may_upload_deletes_what_takes_uploads(site: Site, dev: httpx.Client) -> None:
+    other = site.new_user("other")
+    dev.patch("/dev/stage", json=["acl_upload+=other"])
+    set_status(dev, "deprecated")
+    assert other.delete(PROJECT).status_code == 200

@@ -204,7 +204,7 @@ class Chores:
         mirroring.uses.flush()
         fetched = mirroring.downloads.fetched
         if fetched != self._evicted_after:
-            mirroring.eviction.run_all()
+            mirroring.eviction.run_all(self._stop.is_set)
             self._evicted_after = fetched
 
     def _drop_lists(self) -> None:

@@ -115,6 +115,8 @@ def refresh(
         if not names and not wanted_projects:
             with database.reading() as unit:
                 wanted_projects = unit.mirror_pages.names([wanted])
+            if not wanted_projects:
+                click.echo(f"No project of {wanted.name} is known here yet; name some.")
         failed = [p for p in wanted_projects if not _refresh_page(mirroring, wanted, p)]
     if failed:
         raise SystemExit(FAILED)
@@ -138,6 +140,8 @@ def evict(loaded: LoadedSettings, *, index: str, dry_run: bool) -> None:
     click.echo(f"{report.kept_bytes:,} bytes {would}kept; the budget is {budget}.")
     if report.stays:
         click.echo(f"{report.stays} files stay: the upstream is not known to have them.")
+    elif 0 < wanted.size_budget < report.kept_bytes:
+        click.echo("Nothing more can go: metadata and attestations stay.")
 
 
 @contextmanager

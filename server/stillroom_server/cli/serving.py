@@ -67,6 +67,7 @@ def _configure_logging(loaded: LoadedSettings) -> None:
             f"log_level ({loaded.sources['log_level']}): use debug, info, warning or error"
         )
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    # Each request to an upstream, and each step of a migration, would drown everything else.
-    for name in ("httpx", "alembic"):
+    # Each request to an upstream, and each step of a migration, would drown everything else; and
+    # httpcore writes down headers, in which there are credentials.
+    for name in ("httpx", "httpcore", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)

@@ -15,6 +15,7 @@ from packaging.utils import canonicalize_name
 from .errors import Fault, InvalidRequest
 from .identity import ANONYMOUS, AUTHENTICATED
 from .names import IndexName, shown
+from .upstream_urls import has_dot_segments, is_host
 from .vendors import expand
 
 OptionValue = bool | int | str | tuple[str, ...]
@@ -134,18 +135,25 @@ def check_upstream_url(text: str) -> str:
 
 
 def check_url(text: str) -> str:
-    """An http(s) URL without credentials, query or fragment; gets its slash."""
+    """An http(s) URL without credentials, dot segments, query or fragment; gets its slash.
+
+    The text is not repeated: somebody may have put a password into it.
+    """
     try:
         parts = urlsplit(text.strip())
         _ = parts.port
     except ValueError:
-        raise ValueError(f"{shown(text)} is not a URL") from None
+        raise ValueError("it is not a URL") from None
     if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ValueError(f"{shown(text)} is not an http or https URL")
+        raise ValueError("it is not an http or https URL")
+    if not is_host(parts.hostname):
+        raise ValueError("its host is neither an address nor a valid name")
     if "@" in parts.netloc:
         raise ValueError("it must hold no user name or password: every reader can see options")
     if "?" in text or "#" in text or re.search(r"[\s\x00-\x1f]", text.strip()):
         raise ValueError("it must hold no query, fragment or white space")
+    if has_dot_segments(parts.path):
+        raise ValueError("it must hold no '.' or '..' between slashes, however encoded")
     return text.strip().rstrip("/") + "/"
 
 

@@ -7,6 +7,7 @@ stands for the same bytes. Nothing that was ever seen is forgotten.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import takewhile
 
 from .names import ProjectName
 from .status import ACTIVE, ProjectStatus
@@ -15,21 +16,36 @@ from .upstream import CachedPage, Seen, TimeSource, UpstreamFile, Validators
 
 @dataclass(frozen=True, slots=True)
 class PageSaid:
-    """A page as an upstream just said it. `source` is the upstream's base URL."""
+    """A page as an upstream just said it. `source` is the upstream's base URL.
+
+    `upstreams` are the base URLs of all that are equivalent to it, in the order in which they are
+    asked: those before it could not answer.
+    """
 
     files: tuple[UpstreamFile, ...]
     validators: Validators
     status: ProjectStatus = ACTIVE
     source: str | None = None
+    upstreams: tuple[str, ...] = ()
+
+    def is_instead_of(self, other: str | None) -> bool:
+        """Whether this one was asked because that one failed."""
+        before = takewhile(lambda url: url != self.source, self.upstreams)
+        return any(url == other for url in before)
 
 
 def page_after(
     kept: CachedPage | None, project: ProjectName, said: PageSaid, now: datetime
 ) -> CachedPage:
-    """The page to keep once the upstream has said this."""
+    """The page to keep once the upstream has said this.
+
+    A quarantine stays while the upstream that said so fails: others may not know of it.
+    """
+    if kept is not None and not kept.status.offers_files and said.is_instead_of(kept.source):
+        return replace(kept, checked=now)
     seen = dict(kept.seen) if kept is not None else {}
     known = {file.filename: file for file in (*kept.delisted, *kept.files)} if kept else {}
-    files = _pinned(said.files, seen, known)
+    files = _pinned(_comparable(said, seen), seen, known)
     listed = {file.filename for file in files}
     return CachedPage(
         project=project,
@@ -41,14 +57,15 @@ def page_after(
         status=said.status,
         delisted=tuple(file for name, file in known.items() if name not in listed),
         source=said.source,
-        ranges=kept.ranges if kept is not None else None,
+        ranges=kept.ranges if kept is not None and kept.source == said.source else None,
     )
 
 
 def page_after_absence(kept: CachedPage, now: datetime) -> CachedPage:
     """The page to keep once the upstream has said that there is no such project.
 
-    The last status stays: what was quarantined before it was deleted must not come back.
+    The last status stays, and who said it: what was quarantined before it was deleted must not
+    come back.
     """
     return CachedPage(
         project=kept.project,
@@ -59,7 +76,24 @@ def page_after_absence(kept: CachedPage, now: datetime) -> CachedPage:
         seen=kept.seen,
         status=kept.status,
         delisted=(*kept.delisted, *kept.files),
+        source=kept.source,
         ranges=kept.ranges,
+    )
+
+
+def _comparable(said: PageSaid, seen: Mapping[str, Seen]) -> tuple[UpstreamFile, ...]:
+    """The files, without digests that might be those of other bytes than the ones seen first.
+
+    Of several upstreams each may have a build of its own under one name. Digests of two builds
+    together would fit neither, so a name gets more of them only beside one that is known.
+    """
+    if len(said.upstreams) < 2:
+        return said.files
+    return tuple(
+        file
+        if (first := seen.get(file.filename)) is None or first.hashes.keys() & file.hashes.keys()
+        else replace(file, hashes={})
+        for file in said.files
     )
 
 

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
+from .upstream_urls import has_dot_segments
+
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -58,16 +60,19 @@ class UpstreamCredential:
             )
         if parts.query or parts.fragment:
             raise ValueError("it must have no query and no fragment")
+        if has_dot_segments(parts.path):
+            raise ValueError("it must have no '.' or '..' between slashes, however encoded")
         path = parts.path.rstrip("/") + "/"
         return cls(origin, path, _authorization(unquote(parts.username), unquote(parts.password)))
 
     def is_for(self, base_url: str) -> bool:
-        """Whether an upstream with this base URL gets it."""
+        """Whether an upstream with this base URL gets it; none whose path may lead elsewhere."""
         try:
-            origin = Origin.of(base_url)
+            origin, path = Origin.of(base_url), urlsplit(base_url).path
         except ValueError:
             return False
-        return origin == self.origin and f"{urlsplit(base_url).path}/".startswith(self.path)
+        below = f"{path}/".startswith(self.path) and not has_dot_segments(path)
+        return origin == self.origin and below
 
 
 def _authorization(user: str, password: str) -> str:

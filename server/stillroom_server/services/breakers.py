@@ -82,16 +82,25 @@ class Breakers:
             return self._left_alone(base_url)
 
     @contextmanager
-    def asking(self, base_url: str, question: str) -> Iterator[None]:
+    def asking(self, base_url: str, question: str) -> Iterator[Callable[[], None]]:
         """Ask an upstream inside the block, and note how that ends.
+
+        Whoever gets a long answer calls what the block is given once it has begun: that is good
+        news already, and others need not wait for the end.
 
         Raises UpstreamLeftAlone without entering the block while the breaker is open. An
         UpstreamFailed or UpstreamTimeout in the block is a failure; that something does not
         exist is as good an answer as any.
         """
         is_probe = self._enter(base_url)
+
+        def answered() -> None:
+            nonlocal is_probe
+            is_probe = False
+            self._answered(base_url)
+
         try:
-            yield
+            yield answered
         except (UpstreamFailed, UpstreamTimeout) as trouble:
             self._failed(base_url, question, trouble, is_probe=is_probe)
             raise

@@ -18,6 +18,7 @@ from stillroom_server.domain.errors import (
     InvalidRequest,
     NotFound,
     StillroomError,
+    Trouble,
     UpstreamFailed,
     UpstreamTimeout,
 )
@@ -100,7 +101,7 @@ class Companions:
         key = (index.id, filename + PROVENANCE, True)
         try:
             new = self._flights.run(key, lambda: self._new_provenance(index, project, listed))
-        except _ASKED_IN_VAIN as error:
+        except (NotFound, Trouble) as error:
             if kept is None:
                 raise
             log.warning("%s: %s is served as it was: %s", index.name, kept.filename, error)
@@ -146,6 +147,8 @@ class Companions:
             return kept
         file = listed.file
         wheel = self._kept(index, project, file.filename) if file.is_wheel else None
+        if wheel is not None and file.hashes.get("sha256", wheel.sha256) != wheel.sha256:
+            wheel = None
         if listed.said.core_metadata is not None:
             try:
                 content = self._documents(index, project, listed, _metadata_url)

@@ -9,17 +9,22 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from stillroom_server.domain.errors import (
+    NotFound,
     Overloaded,
     StillroomError,
     UpstreamFailed,
     UpstreamFileUnusable,
+    UpstreamTimeout,
 )
-from stillroom_server.domain.names import IndexName
-from stillroom_server.domain.upstream import KeptFile
+from stillroom_server.domain.indexes import Index
+from stillroom_server.domain.names import ProjectName
+from stillroom_server.domain.pinning import completed, contradiction
+from stillroom_server.domain.upstream import KeptFile, UpstreamFile
 
 from .mirrors import note_learned, require_same_upstream
-from .ports import BlobStore, BlobWriter, Clock, Database, Upstream
-from .transfers import Fetch, Received, Sleep, Wanted
+from .ports import BlobStore, BlobWriter, Clock, Database, Unit, Upstream
+from .slots import Slots
+from .transfers import Fetch, Place, Received, Sleep, Wanted, changed
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +33,8 @@ WITHHELD = 64 * 1024
 
 READ_SIZE = 256 * 1024
 
+SLOW_SECONDS, SLOW_BYTES = 60.0, 64 * 1024
+"""After so many seconds with fewer bytes a second, a fetch that nobody follows is given up."""
 
 COOLDOWN_SECONDS = 5.0
 """For how long a file that came wrong is not asked for again."""
@@ -35,7 +42,7 @@ COOLDOWN_SECONDS = 5.0
 MAX_FILE_SIZE = 20 * 1024**3
 """How many bytes a file may have, unless said."""
 
-_Key = tuple[IndexName, str, str]
+_Key = tuple[int, ProjectName, str, Place, frozenset[tuple[str, str]]]
 Then = Callable[[KeptFile], None]
 """What is to be done once a file is here."""
 
@@ -51,10 +58,12 @@ class Download:
         self._written = 0
         self._sha256: str | None = None
         self._error: StillroomError | None = None
+        self._followers = 0
+        self._judged = (0.0, 0)
 
     def size(self) -> int:
         """The size in bytes; waits until it is known, at the latest when all is here."""
-        with self._changed:
+        with self._following():
             self._changed.wait_for(lambda: self._error or self._size is not None)
             if self._size is None:
                 raise self._failure()
@@ -62,7 +71,7 @@ class Download:
 
     def wait(self) -> str:
         """Wait until the file is kept; its SHA-256. Raises what went wrong."""
-        with self._changed:
+        with self._following():
             self._changed.wait_for(lambda: self._error or self._sha256)
             if self._sha256 is None:
                 raise self._failure()
@@ -70,7 +79,7 @@ class Download:
 
     def begun(self) -> None:
         """Wait until the first byte may be given out; raises if the fetch fails before that."""
-        with self._changed:
+        with self._following():
             self._changed.wait_for(lambda: self._error or self._sha256 or self._written > WITHHELD)
             if self._error is not None:
                 raise self._failure()
@@ -80,11 +89,15 @@ class Download:
 
         Raises in the middle when the fetch fails, so that the transfer breaks off visibly.
         """
-        position = start
-        while position < stop:
-            data = self._next(position, min(READ_SIZE, stop - position))
-            position += len(data)
-            yield data
+        self._join()
+        try:
+            position = start
+            while position < stop:
+                data = self._next(position, min(READ_SIZE, stop - position))
+                position += len(data)
+                yield data
+        finally:
+            self._leave()
 
     def _next(self, position: int, size: int) -> bytes:
         with self._changed:
@@ -110,20 +123,58 @@ class Download:
         error.__cause__ = self._error
         return error
 
+    @contextmanager
+    def _following(self) -> Iterator[None]:
+        """Hold the lock, as somebody who waits for the file."""
+        with self._changed:
+            self._join()
+            try:
+                yield
+            finally:
+                self._leave()
+
+    def _join(self) -> None:
+        with self._changed:
+            self._followers += 1
+
+    def _leave(self) -> None:
+        with self._changed:
+            self._followers -= 1
+            self._judged = (time.monotonic(), self._written)
+
     # The side of the fetching thread.
 
     def started(self, writer: BlobWriter, size: int | None) -> None:
         """The upstream has begun to answer."""
         with self._changed:
+            if self._writer is None:
+                self._judged = (time.monotonic(), 0)
             self._writer = writer
             self._size = self._size if self._size is not None else size
             self._changed.notify_all()
 
     def received(self, size: int) -> None:
-        """So many bytes more have been written."""
+        """So many bytes more have been written.
+
+        Raises Overloaded if they come too slowly for a file that nobody follows any more.
+        """
         with self._changed:
             self._written += size
             self._changed.notify_all()
+            if self._followers == 0:
+                self._judge()
+
+    def _judge(self) -> None:
+        since, written = self._judged
+        seconds = time.monotonic() - since
+        if seconds < SLOW_SECONDS:
+            return
+        if self._written - written < SLOW_BYTES * seconds:
+            # Not a failure of the upstream's: no other place must be tried for it.
+            raise Overloaded(
+                "The fetch was given up: it was slow, and nobody waited for it any more."
+            )
+        self._judged = (since + seconds, self._written)
 
     def finished(self, sha256: str, size: int) -> None:
         """The content is verified and kept."""
@@ -156,6 +207,7 @@ class Downloads:
         clock: Clock,
         *,
         parallel: int = 32,
+        per_upstream: int = 8,
         max_size: int = MAX_FILE_SIZE,
         sleep: Sleep = time.sleep,
     ) -> None:
@@ -163,7 +215,7 @@ class Downloads:
         self._store = store
         self._upstream = upstream
         self._clock = clock
-        self._slots = threading.BoundedSemaphore(parallel)
+        self._slots = Slots(parallel, per_upstream)
         self._max_size = max_size
         self._sleep = sleep
         self._lock = threading.Lock()
@@ -209,13 +261,20 @@ class Downloads:
     def size(self, wanted: Wanted) -> int | None:
         """The size of a file whose content nobody wants now, None if its upstream says none.
 
-        Raises NotFound, UpstreamFailed and UpstreamTimeout.
+        Raises what the first place says if none answers: NotFound, UpstreamFailed or
+        UpstreamTimeout.
         """
         if wanted.size is not None:
             return wanted.size
-        place = wanted.place
-        with self._upstream.fetch(place.base_url, place.url) as transfer:
-            return transfer.size
+        failure: Exception | None = None
+        for place in wanted.places():
+            try:
+                with self._upstream.fetch(place.base_url, place.url) as transfer:
+                    return transfer.size
+            except (NotFound, UpstreamFailed, UpstreamTimeout) as error:
+                failure = failure or error
+        assert failure is not None, "there is one place at least"
+        raise failure
 
     def wait(self) -> None:
         """Wait until nothing is being fetched any more, nor what is done after that."""
@@ -247,8 +306,8 @@ class Downloads:
         """Fetch for all who follow; None if that failed or the file is here already."""
         try:
             with (
-                self._slots,
                 self._telling(wanted, download),
+                self._slots.one(wanted.place.base_url),
                 self._store.receive() as writer,
                 # Followers must know of a failure before the writer that they read is closed.
                 self._telling(wanted, download),
@@ -276,8 +335,18 @@ class Downloads:
         return kept
 
     def _note(self, wanted: Wanted, kept: KeptFile, received: Received) -> None:
+        """Note that a file is here, unless it was forgotten while it was fetched.
+
+        Raises UpstreamFileUnusable if what is known by now says that it is another one.
+        """
         with self._database.writing() as unit:
             require_same_upstream(unit, wanted.index)
+            listed = _listed_now(unit, wanted)
+            if listed is None:
+                return
+            hashes = {**dict(wanted.hashes), "sha256": kept.sha256}
+            if contradiction(hashes, listed.hashes) is not None:
+                raise changed(wanted)
             if wanted.keep:
                 unit.mirror_pages.keep(wanted.index, wanted.project, kept)
             note_learned(
@@ -293,13 +362,9 @@ class Downloads:
 
     def _kept(self, wanted: Wanted) -> KeptFile | None:
         """The file, if a fetch ended after somebody found that it was not here."""
-        digest = dict(wanted.hashes).get("sha256", "").lower()
+        digest = dict(wanted.hashes).get("sha256")
         with self._database.reading() as unit:
-            kept = unit.mirror_pages.kept(wanted.index, wanted.project)
-        for file in kept:
-            if file.filename == wanted.filename and digest in {"", file.sha256}:
-                return file
-        return None
+            return kept_file(unit, wanted.index, wanted.project, wanted.filename, digest)
 
     @contextmanager
     def _telling(self, wanted: Wanted, download: Download) -> Iterator[None]:
@@ -322,5 +387,28 @@ class Downloads:
             self._cooling[key] = _Cooldown(now + COOLDOWN_SECONDS, error)
 
 
+def kept_file(
+    unit: Unit, index: Index, project: ProjectName, filename: str, sha256: str | None
+) -> KeptFile | None:
+    """A mirrored file whose content is here; one that has another digest than this is not it."""
+    for file in unit.mirror_pages.kept(index, project):
+        if file.filename == filename and sha256 in {None, file.sha256}:
+            return file
+    return None
+
+
+def _listed_now(unit: Unit, wanted: Wanted) -> UpstreamFile | None:
+    """What is known of the file now; None if it was forgotten."""
+    page = unit.mirror_pages.get(wanted.index, wanted.project)
+    if page is None:
+        return None
+    for file in (*page.files, *page.delisted):
+        if file.filename == wanted.filename:
+            return completed(file, page)
+    return None
+
+
 def _key(wanted: Wanted) -> _Key:
-    return wanted.index.name, wanted.filename, wanted.place.url
+    """What two fetches have in common that may be one."""
+    hashes = frozenset(wanted.hashes)
+    return wanted.index.id, wanted.project, wanted.filename, wanted.place, hashes

@@ -7,7 +7,7 @@ import hashlib
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from stillroom_server.domain.errors import UpstreamFailed, UpstreamTimeout
@@ -29,6 +29,14 @@ STUCK_SECONDS = 3600.0
 """For how long a mirror is left alone after nothing more of it could go."""
 
 READ_SIZE = 1024 * 1024
+
+Stopped = Callable[[], bool]
+"""Whether there is no time to go on."""
+
+
+def _never() -> bool:
+    return False
+
 
 _Place = tuple[ProjectName, str]
 """A file of a mirror, by project and name."""
@@ -60,7 +68,9 @@ class Eviction:
         self._lock = threading.Lock()
         self._stuck: dict[int, float] = {}
 
-    def run(self, index: Index, *, dry_run: bool = False) -> EvictionReport:
+    def run(
+        self, index: Index, *, dry_run: bool = False, stopped: Stopped = _never
+    ) -> EvictionReport:
         """Bring a mirror below its budget, as far as that goes; with `dry_run` only report it.
 
         Pages that have expired are asked for anew before their files are judged: whoever cannot
@@ -72,7 +82,7 @@ class Eviction:
             left = unit.mirror_pages.kept_bytes(index)
         files, size, stays = 0, 0, 0
         for project, kept, row in self._judged(index) if index.size_budget else ():
-            if left <= index.size_budget:
+            if left <= index.size_budget or stopped():
                 break
             if row is None:
                 stays += 1
@@ -82,7 +92,7 @@ class Eviction:
                 left -= kept.size
         return EvictionReport(files, size, left, stays)
 
-    def run_all(self) -> None:
+    def run_all(self, stopped: Stopped = _never) -> None:
         """Bring all mirrors below their budgets; the log says what that did. Raises as `run`."""
         with self._database.reading() as unit:
             mirrors = [index for index in unit.indexes.all() if index.size_budget]
@@ -90,9 +100,11 @@ class Eviction:
             with self._lock:
                 if time.monotonic() < self._stuck.get(mirror.id, 0.0):
                     continue
-            report = self.run(mirror)
+            report = self.run(mirror, stopped=stopped)
             if report.files:
                 log.info("%s: evicted %d files, %d bytes", mirror.name, report.files, report.bytes)
+            if stopped():
+                return
             if report.kept_bytes > mirror.size_budget:
                 with self._lock:
                     self._stuck[mirror.id] = time.monotonic() + STUCK_SECONDS
@@ -130,6 +142,9 @@ class Eviction:
         """The rows of those of these files that the upstream surely has, as they are here."""
         try:
             page = self._mirrors.page(index, project)
+            if page.stale:
+                # What waits for nobody there is too short for a slow upstream.
+                page = self._mirrors.page(index, project, refresh=True)
         except (UpstreamFailed, UpstreamTimeout):
             return {}
         if page.stale or not page.exists:

@@ -14,7 +14,7 @@ from stillroom_server.domain.names import ProjectName
 from stillroom_server.domain.upstream import KeptFile
 
 from .companions import METADATA, PROVENANCE, SUFFIXES, Companions, FetchWheel
-from .downloads import Download, Downloads
+from .downloads import Download, Downloads, kept_file
 from .mirrors import Listed, Mirrors, quarantined
 from .ports import BlobStore, Clock, Database
 from .transfers import Place, Wanted
@@ -149,7 +149,7 @@ class FileService:
         Raises NotFound where the mirror does not list it, UpstreamFailed and UpstreamTimeout.
         """
         listed = self._listed(index, project, filename)
-        kept = self._kept(index, project, filename)
+        kept = self._kept(index, project, listed)
         if kept is not None:
             return kept
         download = self._start(index, project, listed)
@@ -164,15 +164,17 @@ class FileService:
         """
         listed = self._listed(index, project, filename)
         fetch_wheel = self._wheel_fetch(index, project, listed)
-        if listed.file.core_metadata is not None or self.is_here(index, project, filename):
+        is_here = self._kept(index, project, listed) is not None
+        if listed.file.core_metadata is not None or is_here:
             with suppress(NotFound):
                 self._companions.metadata(index, project, listed, fetch_wheel)
         if listed.file.provenance is not None:
             self._companions.provenance(index, project, listed)
 
     def is_here(self, index: Index, project: ProjectName, filename: str) -> bool:
-        """Whether the content of a mirrored file is kept."""
-        return self._kept(index, project, filename) is not None
+        """Whether the content of a mirrored file is kept. Raises as `fetch` does."""
+        listed = self._listed(index, project, filename)
+        return self._kept(index, project, listed) is not None
 
     # Stages
 
@@ -232,10 +234,10 @@ class FileService:
         has_digest = address.digest != NO_DIGEST
         if address.companion == METADATA:
             return self._metadata(mirror, address, listed, fetch=fetch)
-        kept_file = self._kept(mirror, address.project, address.filename)
-        if kept_file is not None:
-            self._uses.note(mirror, address.project, kept_file)
-            return self._here(kept_file, is_lasting=has_digest)
+        kept_content = self._kept(mirror, address.project, listed)
+        if kept_content is not None:
+            self._uses.note(mirror, address.project, kept_content)
+            return self._here(kept_content, is_lasting=has_digest)
         if mirror.sends_clients_upstream:
             return Redirect(listed.said.url)
         sha256 = listed.file.hashes.get("sha256")
@@ -293,10 +295,10 @@ class FileService:
             raise NotFound(f"{index.name} has no file {filename} of {project}.")
         return listed
 
-    def _kept(self, mirror: Index, project: ProjectName, filename: str) -> KeptFile | None:
+    def _kept(self, mirror: Index, project: ProjectName, listed: Listed) -> KeptFile | None:
+        file = listed.file
         with self._database.reading() as unit:
-            kept = unit.mirror_pages.kept(mirror, project)
-        return next((file for file in kept if file.filename == filename), None)
+            return kept_file(unit, mirror, project, file.filename, file.hashes.get("sha256"))
 
     def _here(self, kept: KeptFile, *, is_lasting: bool) -> Content:
         return Content(

@@ -4,12 +4,14 @@ import copy
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from stillroom_server.domain.errors import (
     Forbidden,
     NotFound,
+    StillroomError,
     Trouble,
     UpstreamFailed,
     UpstreamLeftAlone,
@@ -105,6 +107,7 @@ class Mirrors:
         self._clock = clock
         self._patience = patience
         self._refreshes: SingleFlight[PageId, MirrorPage] = SingleFlight()
+        self._probes: SingleFlight[PageId, _Held | None] = SingleFlight()
         self._memory = PageMemory()
         self._recent: SerialCache[PageId, _Held] = SerialCache(RECENT_PAGES)
 
@@ -133,7 +136,8 @@ class Mirrors:
         quarantined, and as `page` does.
         """
         held = self._recently_held(index, project)
-        if held.page is not None and held.page.source in index.upstream_urls:
+        page = held.page
+        if page is not None and page.exists and page.source in index.upstream_urls:
             listed = _listed(index, held, filename)
             if listed is not None:
                 return listed
@@ -144,19 +148,44 @@ class Mirrors:
         return _listed(index, held, filename)
 
     def elsewhere(self, index: Index, project: ProjectName, listed: Listed) -> Iterator[Listed]:
-        """The same file at the other equivalent upstreams, each asked when its turn has come."""
+        """The same file where else it can be had, each place asked for when its turn has come.
+
+        That is where its page lists it now, if that had expired, for URLs can expire with their
+        pages; then at the other equivalent upstreams.
+        """
+        held = self._asked_anew(index, project)
+        if held.page is not None and not held.page.status.offers_files:
+            return
+        tried = {(listed.source, listed.said.url)}
+        now = _listed(index, held, listed.file.filename)
+        if now is not None and _is_the_same(listed, now.file):
+            place = (now.source, now.said.url)
+            if place not in tried:
+                tried.add(place)
+                yield now
         for url, page in self._requests.others(index, project, listed.source):
             if not page.status.offers_files:
                 continue
             for said in page.files:
-                same_name = said.filename == listed.file.filename
-                if same_name and contradiction(listed.file.hashes, said.hashes) is None:
+                if _is_the_same(listed, said) and (url, said.url) not in tried:
                     hashes = {**said.hashes, **listed.file.hashes}
                     yield Listed(replace(listed.file, url=said.url, hashes=hashes), said, url)
 
     def close(self) -> None:
         """Let what goes on in the background end quietly."""
         self._refreshes.close()
+        self._probes.close()
+
+    def _asked_anew(self, index: Index, project: ProjectName) -> _Held:
+        """What is here of a project, its page confirmed if it had expired and can be had."""
+        held = self._held(index, project)
+        if held.page is None:
+            return held
+        with suppress(NotFound, Trouble):
+            self._refreshes.run(
+                page_id(index, project), lambda: self._refresh(index, project, forced=False)
+            )
+        return self._held(index, project)
 
     # What is known here
 
@@ -233,7 +262,7 @@ class Mirrors:
             pause = self._memory.begin_pause(page, trouble, is_kept=held.page is not None)
             return self._paused(index, held, pause)
         self._memory.end_pause(page_id(index, project))
-        after = self._after(index, project, held, source, answer)
+        after = self._probed(index, project, self._after(index, project, held, source, answer))
         if after.page is None:
             self._memory.note_absence(page_id(index, project))
             return MirrorPage((), exists=False, seconds=ABSENT_SECONDS)
@@ -248,30 +277,55 @@ class Mirrors:
             assert held.page is not None, "only what is kept can be confirmed"
             return self._confirmed(index, held, held.page, now)
         if isinstance(answer, PageFetched):
-            said = PageSaid(answer.files, answer.validators, answer.status, source)
-            ranges = self._requests.takes_ranges(held.page, source, said.files)
-            return self._keep(
-                index,
-                project,
-                lambda kept: replace(page_after(kept, project, said, now), ranges=ranges),
+            said = PageSaid(
+                answer.files, answer.validators, answer.status, source, index.upstream_urls
             )
+            return self._keep(index, project, lambda kept: page_after(kept, project, said, now))
         if held.page is None:
             return held
         return self._keep(index, project, lambda kept: kept and page_after_absence(kept, now))
 
     def _confirmed(self, index: Index, held: _Held, page: CachedPage, now: datetime) -> _Held:
-        assert page.source is not None, "validators are sent only to who said the page"
-        ranges = self._requests.takes_ranges(page, page.source, page.files)
-        if ranges != page.ranges:
-            return self._keep(
-                index,
-                page.project,
-                lambda kept: kept and replace(kept, checked=now, ranges=ranges),
-            )
         with self._database.writing() as unit:
             require_same_upstream(unit, index)
             unit.mirror_pages.touch(index, page.project, now)
         return replace(held, page=replace(page, checked=now))
+
+    def _probed(self, index: Index, project: ProjectName, held: _Held) -> _Held:
+        """The same, with whether its files can be read in parts, if that is soon found out.
+
+        The page is stored already: a file host that stalls must not hold it up. What it tells
+        later is kept then.
+        """
+        page, wheel = held.page, _untried_wheel(held.page)
+        if page is None or wheel is None or self._memory.is_untold(page_id(index, project)):
+            return held
+        flight = self._probes.behind(
+            page_id(index, project), lambda: self._probe(index, page, wheel)
+        )
+        if flight is None or not flight.ended_within(self._patience / 2):
+            return held
+        try:
+            told = flight.future.result()
+        except StillroomError as error:
+            log.info("%s: what %s told is not kept: %s", index.name, wheel.url, error)
+            return held
+        return held if told is None else told
+
+    def _probe(self, index: Index, page: CachedPage, wheel: UpstreamFile) -> _Held | None:
+        """What is here once the file host has told; None where it does not, or nothing is."""
+        source, project = page.source, page.project
+        assert source is not None, "an upstream has just said the page"
+        ranges = self._requests.takes_ranges(source, wheel)
+        if ranges is None:
+            self._memory.note_untold(page_id(index, project))
+            return None
+        held = self._keep(
+            index,
+            project,
+            lambda kept: replace(kept, ranges=ranges) if kept and kept.source == source else kept,
+        )
+        return held if held.page is not None else None
 
     def _keep(
         self,
@@ -379,6 +433,14 @@ def _shown(index: Index, held: _Held, page: CachedPage, seconds: float) -> Mirro
     return MirrorPage(files, page.exists or bool(files), seconds, status=page.status)
 
 
+def _untried_wheel(page: CachedPage | None) -> UpstreamFile | None:
+    """A wheel to try whether files can be read in parts, where that matters and is not known."""
+    if page is None or page.ranges is not None:
+        return None
+    wheels = [file for file in page.files if file.is_wheel and file.core_metadata is None]
+    return wheels[-1] if wheels else None
+
+
 def _row(files: Sequence[UpstreamFile], filename: str) -> UpstreamFile | None:
     return next((file for file in files if file.filename == filename), None)
 
@@ -394,6 +456,12 @@ def _listed(index: Index, held: _Held, filename: str) -> Listed | None:
     if said is None:
         return None
     return Listed(completed(said, page), said, page.source or index.upstream_urls[0])
+
+
+def _is_the_same(listed: Listed, other: UpstreamFile) -> bool:
+    """Whether a file that is listed elsewhere has the same name, and no digest against it."""
+    file = listed.file
+    return file.filename == other.filename and contradiction(file.hashes, other.hashes) is None
 
 
 def _newly_refused(page: CachedPage, before: CachedPage | None) -> list[UpstreamFile]:

@@ -204,9 +204,10 @@ class NameLists:
         is_first = url == index.upstream_url
         known = kept.validators if kept is not None and is_first else Validators()
         with (
-            self._breakers.asking(url, "the list of all names"),
+            self._breakers.asking(url, "the list of all names") as answered,
             self._upstream.project_names(url, known) as answer,
         ):
+            answered()
             grown = None if isinstance(answer, NotModified) else self._grown(index, answer)
         if grown is None:
             assert kept is not None, "only what is kept can be confirmed"

@@ -1,4 +1,7 @@
-"""What a mirror remembers of pages for a while, in memory: absences, and pauses after trouble."""
+"""What a mirror remembers of pages for a while, in memory: absences, and pauses after trouble.
+
+Trouble with a page itself, or with the file host that would not tell whether it takes ranges.
+"""
 
 import threading
 import time
@@ -44,6 +47,7 @@ class PageMemory:
         self._lock = threading.Lock()
         self._absent: dict[PageId, float] = {}
         self._pauses: dict[PageId, Pause] = {}
+        self._untold: dict[PageId, float] = {}
 
     def absent_seconds(self, page: PageId) -> float:
         """For how many seconds the page is still believed not to exist; else 0."""
@@ -79,6 +83,16 @@ class PageMemory:
         """The page was had."""
         with self._lock:
             self._pauses.pop(page, None)
+
+    def is_untold(self, page: PageId) -> bool:
+        """Whether the page's file host has lately not told if it takes ranges."""
+        with self._lock:
+            return time.monotonic() < self._untold.get(page, 0.0)
+
+    def note_untold(self, page: PageId) -> None:
+        """The file host was asked in vain, which may have taken its time."""
+        with self._lock:
+            _put_bounded(self._untold, page, time.monotonic() + PAUSE_SECONDS)
 
 
 def _put_bounded(memory: dict[PageId, _V], page: PageId, value: _V) -> None:

@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from stillroom_server.domain.errors import (
     NotFound,
@@ -47,23 +47,25 @@ class PageRequests:
         """The base URL of the first upstream that answers, and what it says.
 
         Raises the first trouble where none does: UpstreamLeftAlone only if none was asked. That
-        a project does not exist is believed, unless the upstream that said what is kept could
-        not be asked: its trouble must not empty a page.
+        a project does not exist is believed of an upstream if none before it failed, or if what
+        is kept is from itself: the trouble of another must not become an absence.
         """
-        troubles: dict[str, UpstreamFailed | UpstreamTimeout] = {}
+        troubles: list[UpstreamFailed | UpstreamTimeout] = []
         for url in index.upstream_urls:
-            is_source = kept is not None and kept.exists and kept.source == url
+            is_source = kept is not None and kept.source == url
             known = kept.validators if kept is not None and is_source else Validators()
             try:
                 answer = self._ask_one(index.name, url, project, known)
             except (UpstreamFailed, UpstreamTimeout) as trouble:
-                troubles[url] = trouble
+                troubles.append(trouble)
                 continue
-            is_doubtful = kept is not None and kept.exists and kept.source in troubles
-            if not (is_doubtful and isinstance(answer, NoSuchProject)):
+            if is_source or not troubles or not isinstance(answer, NoSuchProject):
                 return url, answer
-        asked = [t for t in troubles.values() if not isinstance(t, UpstreamLeftAlone)]
-        raise (asked or list(troubles.values()))[0]
+            troubles.append(
+                UpstreamFailed(f"{url} has no {project}, and those that are asked before it fail")
+            )
+        asked = [trouble for trouble in troubles if not isinstance(trouble, UpstreamLeftAlone)]
+        raise (asked or troubles)[0]
 
     def others(
         self, index: Index, project: ProjectName, source: str
@@ -79,23 +81,12 @@ class PageRequests:
             if isinstance(answer, PageFetched):
                 yield url, answer
 
-    def takes_ranges(
-        self, kept: CachedPage | None, source: str, files: Sequence[UpstreamFile]
-    ) -> bool | None:
-        """Whether the files of a page can be read in parts, as far as that matters.
-
-        Tried once, with a wheel that comes without metadata. None where there is no such wheel,
-        or where it cannot be found out now.
-        """
-        if kept is not None and kept.source == source and kept.ranges is not None:
-            return kept.ranges
-        wheels = [file for file in files if file.is_wheel and file.core_metadata is None]
-        if not wheels:
-            return None
+    def takes_ranges(self, source: str, wheel: UpstreamFile) -> bool | None:
+        """Whether the files of an upstream can be read in parts; None where it does not tell."""
         try:
-            return self._upstream.takes_ranges(source, wheels[-1].url)
+            return self._upstream.takes_ranges(source, wheel.url)
         except (Trouble, NotFound) as error:
-            log.debug("whether %s can be read in parts is not known: %s", wheels[-1].url, error)
+            log.debug("whether %s can be read in parts is not known: %s", wheel.url, error)
             return None
 
     def _ask_one(

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from stillroom_server.domain.access import Permission
+from stillroom_server.domain.access import Permission, index_verdict
 from stillroom_server.domain.distributions import parse_filename, release_key, version_in
 from stillroom_server.domain.errors import Forbidden, InvalidRequest, NotFound
 from stillroom_server.domain.events import Event, EventKind
@@ -16,7 +16,7 @@ from .access import Access, lineage_in
 from .companions import SUFFIXES
 from .files import FileService
 from .linking import Addition, Outcome, link_file
-from .mirrors import Mirrors
+from .mirrors import Mirrors, quarantined
 from .ports import BlobStore, Clock, Database, Inspector, Unit
 from .uploads import keep_metadata, new_file
 
@@ -152,7 +152,11 @@ class Releases:
     def remove_project(
         self, identity: Identity, name: IndexName, project: ProjectName, *, force: bool
     ) -> None:
-        """Delete a project with all that it has; only then may mirrors show its name again."""
+        """Delete a project with all that it has; only then may mirrors show its name again.
+
+        One that takes no uploads is for those who administer the index: the next upload of its
+        name would undo their decision. Raises NotFound and Forbidden.
+        """
         with self._database.writing() as unit:
             index = _removable(unit, name, force=force)
             if index.has_upstream:
@@ -160,6 +164,13 @@ class Releases:
                     raise NotFound(f"There is no project {project} in {name}.")
             else:
                 held = _project(unit, index, project)
+                if not held.status.takes_uploads:
+                    verdict = index_verdict(identity, Permission.INDEX_MODIFY, index)
+                    if not verdict:
+                        raise Forbidden(
+                            f"Not allowed: {project} is {held.status.status}, and "
+                            f"{verdict.reason}."
+                        )
                 for file in unit.files.of_project(index, project):
                     unit.files.delete(file, self._clock())
                 unit.projects.delete(held)
@@ -180,7 +191,8 @@ class Releases:
         """Put a release that the source index itself has into another stage; no byte is copied.
 
         All of its files, or none. From a mirror, they are fetched first. Raises Forbidden if the
-        target takes no upload from this identity, NotFound, or Conflict as an upload does.
+        target takes no upload from this identity or the project is quarantined, NotFound, or
+        Conflict as an upload does.
         """
         self._access.check_index(identity, Permission.UPLOAD, target.user, target.index)
         with self._database.reading() as unit:
@@ -209,6 +221,8 @@ class Releases:
         with self._database.reading() as unit:
             held, files = _release(unit, source, project, version)
             releases = {release.version: release for release in unit.projects.releases(held)}
+        if not held.status.offers_files:
+            raise Forbidden(quarantined(project, held.status))
         metadata = releases[files[0].version].metadata
         return [
             Addition(project, held.display_name, self._copied(file, identity), metadata)
@@ -239,6 +253,8 @@ class Releases:
         if index.reserves(project):
             raise NotFound(f"{project} is reserved in {index.name}, which never asks for it.")
         page = self._mirrors.page(index, project)
+        if not page.status.offers_files:
+            raise Forbidden(quarantined(project, page.status))
         additions: list[Addition] = []
         skipped: list[Pushed] = []
         for file in page.files:

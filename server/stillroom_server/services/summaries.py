@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from packaging.version import Version
 
 from stillroom_server.domain.distributions import release_key, version_in
-from stillroom_server.domain.errors import Forbidden, NotFound, StillroomError
+from stillroom_server.domain.errors import Forbidden, NotFound, Trouble
 from stillroom_server.domain.lineage import Lineage
 from stillroom_server.domain.metadata import MetadataValue, parse_metadata
 from stillroom_server.domain.names import ProjectName
@@ -16,7 +16,7 @@ from stillroom_server.domain.pages import PageFile, ProjectPage
 from .companions import METADATA
 from .files import Address, Content, FileService
 from .mirrors import quarantined
-from .pages import Pages
+from .pages import Pages, PageView
 from .ports import Database
 
 log = logging.getLogger(__name__)
@@ -29,7 +29,8 @@ MAX_METADATA = 2 * 1024 * 1024
 class ProjectSummary:
     """The releases of a project by version, the lowest first, and the metadata of `version`.
 
-    The files are those of the project's page. `serial` is that of the last change to it.
+    The files are those of the project's page. `serial` is that of the last change to it. `age` is
+    for how many seconds no upstream has confirmed it, None where all have.
     """
 
     project: ProjectName
@@ -37,6 +38,7 @@ class ProjectSummary:
     metadata: Mapping[str, MetadataValue]
     releases: Mapping[str, tuple[PageFile, ...]]
     serial: int
+    age: float | None
 
     @property
     def files(self) -> tuple[PageFile, ...]:
@@ -57,43 +59,52 @@ class Summaries:
 
         That is the highest version that is neither yanked nor a pre-release, else the highest
         that is not yanked, else the highest. Raises NotFound, Forbidden if it is quarantined, and
-        what `Pages.project` does.
+        what `Pages.project` does; and a Trouble where an upstream should say the metadata and
+        does not, unless the page is stale, which is then said.
         """
-        releases = self._releases(lineage, project)
+        view = self._view(lineage, project)
+        releases = _by_version(view.page)
         if not releases:
             raise NotFound(f"There is no release of {project} in {lineage.name}.")
         version = max(releases, key=lambda version: _rank(version, releases[version]))
-        return self._summary(lineage, project, version, releases)
+        return self._summary(lineage, view, version, releases)
 
     def release(self, lineage: Lineage, project: ProjectName, version: str) -> ProjectSummary:
         """A project with one of its releases; raises as `latest` does."""
-        releases = self._releases(lineage, project)
+        view = self._view(lineage, project)
+        releases = _by_version(view.page)
         wanted = release_key(version)
         found = next((held for held in releases if release_key(held) == wanted), None)
         if found is None:
             raise NotFound(f"There is no release {project} {version} in {lineage.name}.")
-        return self._summary(lineage, project, found, releases)
+        return self._summary(lineage, view, found, releases)
 
-    def _releases(
-        self, lineage: Lineage, project: ProjectName
-    ) -> Mapping[str, tuple[PageFile, ...]]:
-        page = self._pages.project(lineage, project).page
-        if not page.status.offers_files:
-            raise Forbidden(quarantined(project, page.status))
-        return _by_version(page)
+    def _view(self, lineage: Lineage, project: ProjectName) -> PageView:
+        view = self._pages.project(lineage, project)
+        if not view.page.status.offers_files:
+            raise Forbidden(quarantined(project, view.page.status))
+        return view
 
     def _summary(
         self,
         lineage: Lineage,
-        project: ProjectName,
+        view: PageView,
         version: str,
         releases: Mapping[str, tuple[PageFile, ...]],
     ) -> ProjectSummary:
-        metadata = self._metadata(lineage, project, version, releases[version])
+        project = view.page.name
+        try:
+            metadata = self._metadata(lineage, project, version, releases[version])
+        except Trouble as trouble:
+            if not view.stale:
+                raise
+            log.info("no metadata of %s %s: %s", project, version, trouble)
+            metadata = _minimal(project, version, releases[version])
         names = [index.name for index in lineage]
         with self._database.reading() as unit:
             serial = unit.journal.last_change(names, project)
-        return ProjectSummary(project, version, metadata, releases, serial)
+        age = view.age if view.stale else None
+        return ProjectSummary(project, version, metadata, releases, serial, age)
 
     def _metadata(
         self,
@@ -120,7 +131,7 @@ class Summaries:
         version: str,
         files: tuple[PageFile, ...],
     ) -> Mapping[str, MetadataValue]:
-        """What the `.metadata` of a mirrored file says; little where it cannot be had.
+        """What the `.metadata` of a mirrored file says; little where there is none.
 
         One that has a digest is preferred: for others the upstream may have to be asked long.
         """
@@ -128,7 +139,7 @@ class Summaries:
         for file in sorted(offering, key=lambda file: not file.core_metadata)[:1]:
             try:
                 return parse_metadata(self._read(lineage, project, file)).fields
-            except (StillroomError, ValueError, ExceptionGroup) as error:
+            except (NotFound, ValueError, ExceptionGroup) as error:
                 log.info("no metadata of %s: %s", file.filename, error)
         return _minimal(project, version, files)
 

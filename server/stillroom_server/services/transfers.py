@@ -71,6 +71,11 @@ class Wanted:
     elsewhere: Callable[[], Iterator[Place]] = field(default=_nowhere, compare=False)
     keep: bool = True
 
+    def places(self) -> Iterator[Place]:
+        """Wherever it can be had, in the order in which to ask."""
+        yield self.place
+        yield from self.elsewhere()
+
 
 class Progress(Protocol):
     """Who wants to know how a fetch gets on."""
@@ -79,7 +84,7 @@ class Progress(Protocol):
         """An upstream has begun to answer; the size of the whole file, if it says that."""
 
     def received(self, size: int) -> None:
-        """So many bytes more have been written."""
+        """So many bytes more have been written. What this raises ends the fetch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +127,7 @@ class Fetch:
         said: NotFound, UpstreamFailed or UpstreamTimeout.
         """
         failure: Exception | None = None
-        for place in self._places():
+        for place in self._wanted.places():
             try:
                 self._fetch_from(place)
             except (NotFound, UpstreamFailed, UpstreamTimeout) as error:
@@ -135,10 +140,6 @@ class Fetch:
                 return Received(self._received, self._modified)
         assert failure is not None, "there is one place at least"
         raise failure
-
-    def _places(self) -> Iterator[Place]:
-        yield self._wanted.place
-        yield from self._wanted.elsewhere()
 
     def _fetch_from(self, place: Place) -> None:
         fruitless = 0
@@ -236,6 +237,11 @@ class Fetch:
             )
 
     def _changed(self) -> UpstreamFileUnusable:
-        return UpstreamFileUnusable(
-            f"The upstream changed {self._wanted.filename} while it was fetched; it was not kept."
-        )
+        return changed(self._wanted)
+
+
+def changed(wanted: Wanted) -> UpstreamFileUnusable:
+    """What to raise where the upstream offers another file now than when the fetch began."""
+    return UpstreamFileUnusable(
+        f"The upstream changed {wanted.filename} while it was fetched; it was not kept."
+    )

@@ -87,15 +87,20 @@ class HtmlDocument:
         self._base = absolute_url(page.url, self._tags.base or "")
         self.declares_itself = self._tags.declares_itself
 
-    def files(self) -> Iterator[UpstreamFile]:
-        """The files that a project's page links to; other links are passed over."""
+    def files(self) -> Iterator[UpstreamFile | None]:
+        """The files that a project's page links to; None for one without a usable URL.
+
+        Other links are passed over.
+        """
         if self._base is None:
             return
         for attributes in self._tags.links:
-            url = absolute_url(self._base, attributes["href"])
-            filename = None if url is None else _filename(url)
-            if url is not None and filename is not None and filename.endswith(_ENDINGS):
-                yield _file(filename, url, attributes, self._base)
+            link = attributes["href"].strip()
+            filename = _filename(link)
+            if filename is None or not filename.endswith(_ENDINGS):
+                continue
+            url = absolute_url(self._base, link)
+            yield None if url is None else _file(filename, url, attributes, self._base)
 
     def status(self) -> ProjectStatus:
         """The project's status."""
@@ -105,10 +110,10 @@ class HtmlDocument:
         )
 
 
-def _filename(url: str) -> str | None:
+def _filename(link: str) -> str | None:
     try:
-        return unquote(urlsplit(url).path.rpartition("/")[2], errors="strict")
-    except UnicodeDecodeError:
+        return unquote(urlsplit(link).path.rpartition("/")[2], errors="strict")
+    except ValueError:  # it is no URL, or not UTF-8
         return None
 
 

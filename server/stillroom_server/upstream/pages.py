@@ -5,7 +5,9 @@ taking it for an empty one would hide files; a row that cannot be served is drop
 """
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from stillroom_server.domain.distributions import version_in
 from stillroom_server.domain.names import ProjectName
@@ -35,9 +37,10 @@ def read_page(page: RawPage, project: ProjectName) -> Page:
     for row in rows:
         if row is not None and _is_servable(row.filename, project):
             files.setdefault(row.filename, row)
-    _check_plausible(document, found=bool(files))
+    _check_plausible(document, rows, found=bool(files))
     if len(files) < len(rows):
-        log.info("%s: %d of %d rows were dropped", page.url, len(rows) - len(files), len(rows))
+        host, dropped = urlsplit(page.url).netloc, len(rows) - len(files)
+        log.info("%s from %s: %d of %d rows were dropped", project, host, dropped, len(rows))
     return Page(tuple(files.values()), document.status())
 
 
@@ -45,7 +48,12 @@ def _document(page: RawPage) -> JsonDocument | HtmlDocument:
     return JsonDocument(page) if form_of(page.content_type) is Form.JSON else HtmlDocument(page)
 
 
-def _check_plausible(document: JsonDocument | HtmlDocument, *, found: bool) -> None:
+def _check_plausible(
+    document: JsonDocument | HtmlDocument, rows: Sequence[UpstreamFile | None], *, found: bool
+) -> None:
+    # Names that no installer could use may be all that a project has; links to nowhere may not.
+    if rows and all(row is None for row in rows):
+        raise Unreadable(f"none of the {len(rows)} files in it has a name and a usable URL")
     # HTML with status 200 may as well be a login form or the apology of a proxy.
     if not found and not document.declares_itself:
         raise Unreadable("it is HTML without any link of the kind that is looked for")

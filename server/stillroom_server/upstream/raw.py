@@ -5,6 +5,8 @@ import re
 from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
 
+from stillroom_server.domain.upstream_urls import is_host
+
 _JSON = "application/vnd.pypi.simple.v1+json"
 _HTML = "application/vnd.pypi.simple.v1+html"
 _PLAIN_HTML = "text/html"
@@ -19,7 +21,7 @@ class Unreadable(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class RawPage:
-    """A page as it was sent; `url` is where it came from after all redirects."""
+    """A page as it was sent; `url` is where it came from after all redirects, without userinfo."""
 
     content: bytes
     content_type: str
@@ -51,12 +53,15 @@ def check_version(version: object) -> None:
 
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_URI = re.compile(r"[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]*", re.ASCII)
+"""Only characters that a URI may hold (RFC 3986 §2)."""
 
 
 def absolute_url(base: str, reference: str) -> str | None:
     """A link made absolute, its fragment kept; None unless it leads to something on the web.
 
-    A link with a name or password in it leads nowhere: only the administrator gives credentials.
+    It is in ASCII: what a URI may not hold is encoded (RFC 3987 §3.1). A link with a name or
+    password in it leads nowhere: only the administrator gives credentials.
     """
     link = reference.strip()
     if _CONTROL.search(link):
@@ -69,7 +74,18 @@ def absolute_url(base: str, reference: str) -> str | None:
         return None
     if parts.scheme not in {"http", "https"} or not parts.hostname or "@" in parts.netloc:
         return None
-    return url
+    if not is_host(parts.hostname):
+        return None
+    return url if _URI.fullmatch(url) else _encoded(url)
+
+
+def _encoded(url: str) -> str | None:
+    import httpx  # it costs start-up time
+
+    try:
+        return str(httpx.URL(url))
+    except (httpx.InvalidURL, UnicodeError):
+        return None
 
 
 def document_url(base: str, reference: object) -> str | None:

@@ -74,7 +74,7 @@ class Answer:
         self._response = response
         self._parts = response.iter_raw()
         self.status = response.status_code
-        self.url = str(response.url)
+        self.url = str(response.url.copy_with(userinfo=b""))
         self.host = _host(response.url)
         self.following = response.next_request
 
@@ -150,7 +150,7 @@ def _trouble_of(host: str) -> Iterator[None]:
         yield
     except httpx.TimeoutException as error:
         raise UpstreamTimeout(f"{host} did not answer in time") from error
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
+    except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
         raise UpstreamFailed(f"{host} {_what_happened(error)}") from error
     except RuntimeError as error:  # httpx's word for a session that was closed meanwhile
         raise UpstreamFailed(f"{host} is not asked any more: the server is stopping") from error
@@ -164,6 +164,8 @@ def _what_happened(error: Exception) -> str:
             return f"cannot be reached through the proxy: {error}"
         case httpx.InvalidURL() | httpx.UnsupportedProtocol():
             return "has an address that is not an http or https URL"
+        case UnicodeError():  # httpx decodes names of hosts that are in Punycode
+            return "leads to no valid host name"
         case _:
             return "broke off its answer, or did not answer in HTTP"
 

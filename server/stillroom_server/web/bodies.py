@@ -50,12 +50,18 @@ def read_object(request: Request) -> Mapping[str, Any]:
     return value
 
 
-def has_flag(request: Request, name: str) -> bool:
-    """Whether the query has this key, with whatever value; InvalidRequest if it is not UTF-8."""
+def query(request: Request) -> Mapping[str, str]:
+    """The query of the URL; InvalidRequest if it is not UTF-8."""
     try:
-        return name in request.GET
+        values: Mapping[str, str] = request.GET
     except UnicodeDecodeError:
         raise InvalidRequest.one("url", "the query is not UTF-8") from None
+    return values
+
+
+def has_flag(request: Request, name: str) -> bool:
+    """Whether the query has this key, with whatever value; raises as `query` does."""
+    return name in query(request)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -50,6 +50,9 @@ _SIMPLE_OFFERS = (
 )
 
 
+_CHARSET = re.compile(r";\s*charset=\"?utf-8\"?", re.ASCII | re.IGNORECASE)
+
+
 @functools.lru_cache(maxsize=512)
 def simple_type(accept: str | None) -> str | None:
     """The type of a Simple page for an Accept header; None if there is none that suits.
@@ -59,7 +62,8 @@ def simple_type(accept: str | None) -> str | None:
     """
     if accept is None or not accept.strip() or len(accept) > MAX_HEADER:
         return HTML
-    header = create_accept_header(accept)
+    # That is how our HTML is sent, and there is no other.
+    header = create_accept_header(_CHARSET.sub("", accept))
     if not hasattr(header, "parsed") or header.parsed is None:
         return HTML
     names = [offer.name for offer in _SIMPLE_OFFERS]

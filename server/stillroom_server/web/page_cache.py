@@ -18,14 +18,18 @@ from .negotiation import CODINGS, Coding
 class PageKey:
     """Which page, in which form: `project` is None for the list of projects.
 
-    `root` is the URL of the server where the page may hold absolute URLs, else None: clients
-    that reach the server under two names get two pages.
+    `root` is the URL of the server where the page holds absolute URLs, else None: clients that
+    reach the server under two names get two such pages.
     """
 
     index: IndexName
     project: ProjectName | None
     media_type: str
     root: str | None = None
+
+    def for_all(self) -> "PageKey":
+        """The key of a page that is the same whatever the server is called."""
+        return PageKey(self.index, self.project, self.media_type) if self.root else self
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +38,8 @@ class RenderedPage:
 
     It was good at `serial`, and holds without asking anybody until the monotonic time `until`.
     For a page that is stale, because an upstream could not be asked, `confirmed` is the monotonic
-    time at which that last said what is on it; else it is None.
+    time at which that last said what is on it; else it is None. `is_for_all` tells that it is the
+    same whatever the server is called.
     """
 
     bodies: Mapping[Coding, bytes] = field(repr=False)
@@ -42,6 +47,7 @@ class RenderedPage:
     serial: int
     until: float
     confirmed: float | None
+    is_for_all: bool = True
 
     def etag(self, coding: Coding) -> str:
         """A strong ETag; each coding has one of its own (RFC 9110 §8.8.3)."""
@@ -59,12 +65,13 @@ def rendered(
     serial: int,
     until: float,
     confirmed: float | None = None,
+    is_for_all: bool = True,
     codings: Iterable[Coding] = CODINGS,
 ) -> RenderedPage:
     """A page that was just built."""
     bodies = {coding: encoded(body, coding) for coding in codings}
     digest = hashlib.sha256(body).hexdigest()[:32]
-    return RenderedPage(bodies, digest, serial, until, confirmed)
+    return RenderedPage(bodies, digest, serial, until, confirmed, is_for_all)
 
 
 def encoded(body: bytes, coding: Coding) -> bytes:
@@ -91,14 +98,22 @@ class PageCache:
     def get(self, key: PageKey) -> RenderedPage | None:
         """The page, good or not: that is for the caller to see."""
         with self._lock:
-            page = self._pages.get(key)
-            if page is not None:
-                self._pages.move_to_end(key)
-            return page
+            for known in (key.for_all(), key):
+                page = self._pages.get(known)
+                if page is not None and (page.is_for_all or known == key):
+                    self._pages.move_to_end(known)
+                    return page
+            return None
 
     def put(self, key: PageKey, page: RenderedPage) -> None:
         """Keep a page in place of what was kept before."""
+        # One for all is kept once: or else a client could fill the memory with invented names.
         with self._lock:
+            if page.is_for_all:
+                key = key.for_all()
+            elif (outdated := self._pages.get(key.for_all())) and outdated.is_for_all:
+                del self._pages[key.for_all()]
+                self._bytes -= outdated.cost
             before = self._pages.pop(key, None)
             self._bytes += page.cost - (before.cost if before else 0)
             self._pages[key] = page

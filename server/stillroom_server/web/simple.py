@@ -63,8 +63,13 @@ class SimplePages:
         render = project_json if key.media_type == SIMPLE_JSON else project_html
         body = render(view.page, address)
         now = time.monotonic()
-        confirmed = now - view.age if view.stale else None
-        return rendered(body, serial=view.serial, until=now + view.seconds, confirmed=confirmed)
+        return rendered(
+            body,
+            serial=view.serial,
+            until=now + view.seconds,
+            confirmed=now - view.age if view.stale else None,
+            is_for_all=not any(file.has_provenance for file in view.page.files),
+        )
 
 
 def project_key(

@@ -1,5 +1,6 @@
 """Which credentials are sent to whom, P-21."""
 
+import json
 import logging
 from contextlib import closing
 
@@ -135,6 +136,19 @@ def test_cookies_are_not_sent_back(up, upstream):
 
 
 # What is said of them
+
+
+def test_a_secret_in_the_url_of_a_redirect_is_not_logged(up, upstream, caplog):
+    target = up.root.replace("//", f"//dev:{SECRET}@")
+    up.fault(PAGE, status=302, headers={"Location": f"{target}/moved?key={SECRET}"})
+    rows = [{"filename": "example-1.0.zip", "url": "x.zip"}, {"filename": "other"}]
+    headers = {"Content-Type": "application/vnd.pypi.simple.v1+json"}
+    up.fault("/moved*", status=200, headers=headers, body=json.dumps({"files": rows}).encode())
+    with caplog.at_level(logging.INFO, logger="stillroom_server"):
+        (file,) = fetched(upstream, up).files
+    assert file.url == f"{up.root}/x.zip"
+    said = [r.getMessage() for r in caplog.records if r.name == "stillroom_server.upstream.pages"]
+    assert said == [f"example from 127.0.0.1:{up.port}: 1 of 2 rows were dropped"]
 
 
 @pytest.mark.parametrize("status", [401, 403])

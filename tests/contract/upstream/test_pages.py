@@ -117,7 +117,14 @@ def test_retry_after_is_honoured_within_reason(up, upstream, said, expected):
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"{", b"<html>", b'{"files": 1}', b'{"meta": {"api-version": "2.0"}, "files": []}'],
+    [
+        b"",
+        b"{",
+        b"<html>",
+        b'{"files": 1}',
+        b'{"files": [{"filename": "example-1.0.zip", "url": "s3://files/example-1.0.zip"}]}',
+        b'{"meta": {"api-version": "2.0"}, "files": []}',
+    ],
 )
 def test_a_page_that_cannot_be_read_is_a_failure(up, upstream, body):
     up.fault(PAGE, body=body, headers={"Content-Encoding": "identity"})

@@ -28,6 +28,7 @@ def test_a_loop_of_redirects_is_a_failure(up, upstream):
         "ftp://127.0.0.1/x",
         "//",
         "http://[::1",
+        "http://xn--/",
         "http://127.0.0.1:1/" + "x" * 120_000,
     ],
 )

@@ -166,6 +166,12 @@ def test_a_page_that_cannot_be_had_is_told_with_its_own_status(run, made, upstre
     assert other.startswith("other: failed: 127.0.0.1")
 
 
+def test_where_nothing_is_known_that_is_told(run, made, upstream):
+    result = run("mirror", "refresh", PYPI)
+    assert result.out == "No project of root/pypi is known here yet; name some.\n"
+    assert upstream.paths == []
+
+
 def test_a_reserved_name_is_never_asked_for(run, made, upstream):
     set_options(made, reserved=("exa*",))
     result = run("mirror", "refresh", PYPI, "example")
@@ -220,6 +226,7 @@ def test_files_are_evicted_until_the_budget_holds(run, made, upstream):
     assert planned.out.splitlines() == [
         f"2 files ({size(NEWER, OTHER)}) would be evicted.",
         f"{metadata:,} bytes would be kept; the budget is 1 bytes.",
+        "Nothing more can go: metadata and attestations stay.",
     ]
     assert NEWER.filename in kept(made)
     upstream.remove(NEWER)

@@ -120,7 +120,7 @@ def test_budgets_are_looked_at_after_something_was_fetched():
     mirroring = SimpleNamespace(
         uses=SimpleNamespace(flush=lambda: work.append("flush")),
         downloads=SimpleNamespace(fetched=0),
-        eviction=SimpleNamespace(run_all=lambda: work.append("evict")),
+        eviction=SimpleNamespace(run_all=lambda _stopped: work.append("evict")),
     )
     chores = Chores(SimpleNamespace(mirroring=mirroring))
     for fetched in (0, 0, 1, 1):

@@ -97,6 +97,7 @@ CHECKS = [
     (check_pattern, "*", "*"),
     (check_pattern, "one", "one"),
     (check_upstream_url, "https://index.test/simple", "https://index.test/simple/"),
+    (check_upstream_url, "https://bücher.test/..a/b.", "https://bücher.test/..a/b./"),
     (check_upstream_url, " http://[::1]:8080// ", "http://[::1]:8080/"),
 ]
 
@@ -134,11 +135,32 @@ def test_single_values_are_kept_in_their_canonical_form(check, text, canonical):
         (check_upstream_url, "https://index.test/\nX: y"),
         (check_upstream_url, "https://index.test:port/"),
         (check_upstream_url, "https://[::1"),
+        (check_upstream_url, "http://xn--/"),
+        (check_upstream_url, "http://index.xn--a/"),
+        (check_upstream_url, "http://index..test/"),
+        (check_upstream_url, f"http://{'x' * 64}.test/"),
+        (check_upstream_url, "https://index.test/a/../b/"),
+        (check_upstream_url, "https://index.test/a/.."),
+        (check_upstream_url, "https://index.test/./a/"),
+        (check_upstream_url, "https://index.test/a/%2e%2E/b/"),
+        (check_upstream_url, "https://index.test/a/%252e%252e/b/"),
+        (check_upstream_url, "https://index.test/a/x%2F..%2Fb/"),
+        (check_upstream_url, "https://index.test/a/..\\b/"),
+        (check_upstream_url, "https://index.test/a/..;x/b/"),
+        (check_upstream_url, "gitlab:index.test/%2e%2e"),
+        (check_upstream_url, "gitlab:index.test/1%2f..%2f2"),
     ],
 )
 def test_single_values_that_break_a_rule_are_refused(check, text):
     with pytest.raises(ValueError, match=r"."):
         check(text)
+
+
+@pytest.mark.parametrize("url", ["ftp://u:s3cret@h.test/", "https://u:s3cret@[::1", "u:s3cret@h"])
+def test_a_url_that_is_refused_is_not_repeated(url):
+    with pytest.raises(ValueError, match=r"^it ") as caught:
+        check_upstream_url(url)
+    assert "s3cret" not in str(caught.value)
 
 
 def test_reading_keeps_only_what_was_given():

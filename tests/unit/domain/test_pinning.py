@@ -17,7 +17,7 @@ from stillroom_server.domain.pinning import (
     page_after_absence,
     shows_the_same,
 )
-from stillroom_server.domain.status import ProjectStatus, Status
+from stillroom_server.domain.status import ACTIVE, ProjectStatus, Status
 from stillroom_server.domain.upstream import (
     CachedPage,
     Seen,
@@ -102,6 +102,75 @@ def test_more_digests_are_added_and_none_is_replaced():
     page = _after(_first(replace(FILE, hashes={"md5": "1" * 32})), FILE, now=LATER)
     page = _after(page, replace(FILE, hashes={}), now=LATER)
     assert page.seen[FILE.filename] == Seen(NOW, {"md5": "1" * 32, **A})
+
+
+ONE, TWO, THREE = (f"http://{name}.example/" for name in ("one", "two", "three"))
+MD5 = {"md5": "1" * 32}
+
+
+@pytest.mark.parametrize("order", [(ONE, TWO), (TWO, ONE)], ids=["fallback", "first"])
+def test_of_several_upstreams_a_digest_that_cannot_be_compared_is_left_out(order):
+    """One of them may have other bytes under the name: no file at all would match both."""
+    page = _after(None, replace(FILE, hashes=MD5), source=ONE, upstreams=order)
+    elsewhere = replace(FILE, url="http://two.example/file")
+    for _ in range(2):
+        page = _after(page, elsewhere, source=TWO, upstreams=order)
+        assert page.files == (replace(elsewhere, hashes={}),)
+        assert completed(page.files[0], page).hashes == MD5
+    both = replace(FILE, hashes={**MD5, **A})
+    page = _after(page, both, source=TWO, upstreams=order)
+    assert page.files == (both,)
+    assert page.seen[FILE.filename].hashes == {**MD5, **A}
+
+
+def test_of_several_upstreams_a_file_that_had_no_digest_gets_none():
+    page = _after(None, replace(FILE, hashes={}), source=ONE, upstreams=(ONE, TWO))
+    page = _after(page, FILE, OTHER, source=TWO, upstreams=(ONE, TWO))
+    assert [completed(file, page).hashes for file in page.files] == [{}, B]
+
+
+# A quarantine
+
+QUARANTINED = ProjectStatus(Status.QUARANTINED, "malware")
+
+
+def _quarantined(source):
+    return _after(_first(FILE), FILE, status=QUARANTINED, source=source, upstreams=(ONE, TWO))
+
+
+def test_a_fallback_does_not_lift_what_an_upstream_before_it_said():
+    page = _quarantined(ONE)
+    after = _after(page, FILE, OTHER, now=LATER, source=TWO, upstreams=(ONE, TWO, THREE))
+    assert after == replace(page, checked=LATER)
+    again = _after(after, FILE, source=THREE, upstreams=(ONE, TWO, THREE))
+    assert again.status == QUARANTINED
+
+
+def test_nor_does_it_once_the_project_is_gone_there():
+    gone = page_after_absence(_quarantined(ONE), LATER)
+    after = _after(gone, FILE, source=TWO, upstreams=(ONE, TWO))
+    assert (after.status, after.files, after.exists) == (QUARANTINED, (), False)
+
+
+@pytest.mark.parametrize(
+    ("quarantined_by", "said_by", "upstreams"),
+    [
+        (ONE, ONE, (ONE, TWO)),
+        (TWO, ONE, (ONE, TWO)),
+        (ONE, TWO, (TWO,)),
+        (ONE, THREE, (TWO, THREE)),
+    ],
+    ids=["the same", "one before it", "the new one", "a new fallback"],
+)
+def test_a_quarantine_is_lifted_by(quarantined_by, said_by, upstreams):
+    page = _after(_quarantined(quarantined_by), FILE, source=said_by, upstreams=upstreams)
+    assert (page.status, page.files, page.source) == (ACTIVE, (FILE,), said_by)
+
+
+def test_whether_files_can_be_read_in_parts_is_known_of_one_upstream():
+    page = replace(_after(None, WHEEL, source=ONE), ranges=True)
+    assert _after(page, WHEEL, source=ONE).ranges is True
+    assert _after(page, WHEEL, source=TWO).ranges is None
 
 
 # What is said no more

@@ -150,6 +150,38 @@ def test_of_many_at_once_one_is_the_probe(breakers, time):
     assert breakers.left_alone(URL) is None
 
 
+def test_a_probe_whose_answer_has_begun_lets_the_others_ask(breakers, time):
+    fail(breakers)
+    time.advance(seconds=FIRST_PAUSE)
+    with breakers.asking(URL, "a long list") as answered:
+        answered()
+        assert breakers.state(URL) == UpstreamState()
+        ask(breakers)
+
+
+def test_once_its_answer_has_begun_it_is_a_probe_no_more(breakers, time):
+    fail(breakers)
+    time.advance(seconds=FIRST_PAUSE)
+    with ExitStack() as long:
+        long.enter_context(pytest.raises(UpstreamFailed))
+        answered = long.enter_context(breakers.asking(URL, "a long list"))
+        answered()
+        fail(breakers)
+        raise DOWN
+    assert breakers.state(URL).retry_in == FIRST_PAUSE
+
+
+def test_an_answer_that_breaks_off_after_it_has_begun_is_a_failure(breakers):
+    fail(breakers, FAILURES - 1)
+    with ExitStack() as long:
+        long.enter_context(pytest.raises(UpstreamFailed))
+        answered = long.enter_context(breakers.asking(URL, "a long list"))
+        answered()
+        raise DOWN
+    state = breakers.state(URL)
+    assert (state.state, state.failures, state.last_error) == (BreakerState.CLOSED, 1, str(DOWN))
+
+
 def test_each_probe_that_fails_doubles_the_pause_up_to_the_longest(breakers, time):
     fail(breakers)
     pauses = []

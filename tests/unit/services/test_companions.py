@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from stillroom_server.domain.errors import NotFound, UpstreamFailed, UpstreamTimeout
+from stillroom_server.domain.errors import NotFound, StorageFull, UpstreamFailed, UpstreamTimeout
 from stillroom_server.domain.names import IndexName, ProjectName
 from stillroom_server.domain.upstream import UpstreamFile
 from stillroom_server.services import companions
@@ -331,6 +331,10 @@ def _down(cases: UseCases) -> None:
     cases.upstream.trouble = UpstreamFailed("down")
 
 
+def _full(cases: UseCases) -> None:
+    cases.upstream.trouble = StorageFull("no room left")
+
+
 def _lost(cases: UseCases) -> None:
     cases.upstream.remove_url(SOMEWHERE)
 
@@ -339,7 +343,7 @@ def _garbled(cases: UseCases) -> None:
     cases.upstream.put_url(SOMEWHERE, b"<html>")
 
 
-@pytest.mark.parametrize("fail", [_down, _lost, _garbled])
+@pytest.mark.parametrize("fail", [_down, _full, _lost, _garbled])
 def test_provenance_that_is_kept_is_served_when_the_upstream_fails(attested, caplog, fail):
     provenance(attested)
     attested.clock.advance(days=1)

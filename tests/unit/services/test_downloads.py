@@ -3,30 +3,35 @@
 import hashlib
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 
 from stillroom_server.domain.errors import UpstreamFailed
+from stillroom_server.domain.names import ProjectName
 from stillroom_server.domain.upstream import KeptFile
-from stillroom_server.services.downloads import READ_SIZE, WITHHELD
+from stillroom_server.services.downloads import READ_SIZE, WITHHELD, Downloads
 from support.downloads import (
     CONTENT,
+    DEMO,
     FILE,
     PART,
     SIZE,
     digests_of,
     kept_files,
+    list_it,
     read_all,
     take,
     wait_for_the_end,
     wanted_from,
 )
-from support.fake_upstream import PATIENCE
+from support.fake_upstream import PATIENCE, Stream
 from support.use_cases import UseCases
 
 
 @pytest.fixture
-def wanted(mirror):
+def wanted(cases: UseCases, mirror):
+    list_it(cases, mirror)
     return wanted_from(mirror, digests_of(), SIZE)
 
 
@@ -204,3 +209,70 @@ def test_waiting_for_the_end_waits_for_what_is_done_after_a_fetch(cases: UseCase
         waiting.result(PATIENCE)
     assert done == [FILE.filename]
     cases.downloads.wait()
+
+
+# What the page says when the file is here
+
+
+def test_what_was_deleted_while_it_was_fetched_stays_forgotten(cases: UseCases, mirror, wanted):
+    stream = cases.upstream.stream(FILE, size=SIZE)
+    download = cases.downloads.start(wanted)
+    with cases.database.writing() as unit:
+        assert unit.mirror_pages.delete(mirror, DEMO)
+    stream.send(CONTENT)
+    stream.end()
+    # Who follows already gets it all the same.
+    assert read_all(download) == CONTENT
+    wait_for_the_end()
+    assert kept_files(cases, mirror) == []
+
+
+@pytest.mark.parametrize("keep", [True, False], ids=["kept", "passed on"])
+def test_a_digest_that_is_listed_while_a_file_is_fetched_holds_for_it(cases, mirror, keep):
+    list_it(cases, mirror)
+    stream = cases.upstream.stream(FILE, size=SIZE)
+    download = cases.downloads.start(wanted_from(mirror, keep=keep))
+    stream.send(CONTENT)
+    chunks = download.chunks(0, SIZE)
+    take(chunks, SIZE - WITHHELD)
+    list_it(cases, mirror, hashes=dict(digests_of(b"another")))
+    stream.end()
+    with pytest.raises(UpstreamFailed, match=r"changed demo-1\.0.* while it was fetched"):
+        next(chunks)
+    wait_for_the_end()
+    assert kept_files(cases, mirror) == []
+
+
+def test_of_two_processes_that_fetch_different_bytes_the_first_to_end_is_right(cases, mirror):
+    list_it(cases, mirror)
+    slow, quick = Stream(SIZE), Stream(None)
+    cases.upstream.streams(FILE, slow, quick)
+    loser = cases.downloads.start(wanted_from(mirror))
+    slow.send(PART)
+    loser.begun()
+    quick.send(b"first")
+    quick.end()
+    there = Downloads(cases.database, cases.store, cases.upstream, cases.clock)
+    first = there.start(wanted_from(mirror)).wait()
+    slow.send(CONTENT[len(PART) :])
+    slow.end()
+    with pytest.raises(UpstreamFailed, match="while it was fetched"):
+        loser.wait()
+    with cases.reading() as unit:
+        [kept] = unit.mirror_pages.kept(mirror, DEMO)
+    assert kept.sha256 == first == hashlib.sha256(b"first").hexdigest()
+
+
+@pytest.mark.parametrize("other", ["digest", "project", "index"])
+def test_nobody_joins_the_fetch_of_another_file_at_the_same_url(cases, mirror, wanted, other):
+    changes = {
+        "digest": {"hashes": digests_of(b"another")},
+        "project": {"project": ProjectName("other")},
+        "index": {"index": replace(mirror, id=mirror.id + 1)},
+    }
+    cases.upstream.put(FILE, CONTENT)
+    with cases.upstream.held():
+        download = cases.downloads.start(wanted)
+        assert cases.downloads.start(replace(wanted, **changes[other])) is not download
+        assert cases.downloads.start(replace(wanted)) is download
+    wait_for_the_end()

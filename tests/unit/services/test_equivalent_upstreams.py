@@ -1,8 +1,15 @@
 """Several equivalent upstreams of one mirror: asked in order, the next when one fails."""
 
+from dataclasses import replace
+
 import pytest
 
-from stillroom_server.domain.errors import UpstreamFailed, UpstreamLeftAlone, UpstreamTimeout
+from stillroom_server.domain.errors import (
+    Forbidden,
+    UpstreamFailed,
+    UpstreamLeftAlone,
+    UpstreamTimeout,
+)
 from stillroom_server.domain.names import IndexName, ProjectName
 from stillroom_server.domain.status import ProjectStatus, Status
 from stillroom_server.services.breakers import FAILURES, FIRST_PAUSE
@@ -14,6 +21,7 @@ DEMO = ProjectName("demo")
 A, B, C = "http://a.example/simple/", "http://b.example/simple/", "http://c.example/simple/"
 ONE = an_upstream_file("demo-1.0.tar.gz", uploaded=NOW)
 TWO = an_upstream_file("demo-2.0.tar.gz", uploaded=NOW)
+QUARANTINED = ProjectStatus(Status.QUARANTINED, "malware")
 EXPIRY = 600
 
 
@@ -103,6 +111,77 @@ def test_the_one_that_said_a_page_can_make_it_vanish_while_others_fail(cases, mi
     assert not _page(cases, mirror, refresh=True).exists
 
 
+@pytest.mark.parametrize("kept", [False, True])
+def test_while_one_fails_another_is_not_believed_that_there_is_no_such_project(
+    cases: UseCases, mirror, kept
+):
+    if kept:
+        _expired_of_unknown_source(cases, mirror)
+    _down(cases, A)
+    if kept:
+        page = _page(cases, mirror)
+        assert (page.files, page.stale) == ((ONE,), True)
+    else:
+        with pytest.raises(UpstreamFailed, match=f"{A} is down"):
+            _page(cases, mirror)
+    assert cases.upstream.bases[-3:] == [A, B, C]
+    _up(cases, A)
+    assert not _page(cases, mirror, refresh=True).exists
+
+
+def _expired_of_unknown_source(cases, mirror):
+    """A page is kept of which is not known which upstream said it."""
+    cases.upstream.offer("demo", ONE)
+    _page(cases, mirror)
+    cases.upstream.withdraw("demo")
+    cases.clock.advance(seconds=EXPIRY)
+    with cases.database.writing() as unit:
+        page = unit.mirror_pages.get(mirror, DEMO)
+        unit.mirror_pages.put(mirror, replace(page, source=None))
+
+
+def test_nor_is_one_that_has_just_been_configured(cases: UseCases, mirror):
+    cases.upstream.offer("demo", ONE, base=A)
+    _page(cases, mirror)
+    mirror = cases.indexes.change(ROOT, mirror.name, {"mirror_url": "http://new.example/simple/"})
+    _down(cases, "http://new.example/simple/")
+    page = _page(cases, mirror)
+    assert (page.files, page.stale) == ((ONE,), True)
+
+
+def test_nor_while_one_is_left_alone_and_then_the_others_get_a_pause(cases: UseCases, mirror):
+    cases.upstream.offer("demo", ONE, base=A)
+    _page(cases, mirror)
+    cases.clock.advance(seconds=EXPIRY)
+    _leave_alone(cases, A)
+    cases.upstream.bases.clear()
+    for _ in range(3):
+        page = _page(cases, mirror)
+        assert (page.files, page.stale) == ((ONE,), True)
+    assert cases.upstream.bases == [B, C]
+
+
+def _leave_alone(cases, url):
+    """The upstream has failed again and again."""
+    for number in range(FAILURES):
+        with pytest.raises(UpstreamFailed), cases.breakers.asking(url, f"page {number}"):
+            raise UpstreamFailed("it is down")
+
+
+def test_a_fallback_does_not_lift_a_quarantine(cases: UseCases, mirror):
+    cases.upstream.offer("demo", ONE, base=A, etag="a", status=QUARANTINED)
+    cases.upstream.offer("demo", ONE, base=B, etag="b")
+    _page(cases, mirror)
+    _down(cases, A)
+    page = _page(cases, mirror, refresh=True)
+    assert (page.exists, page.files, page.status) == (True, (), QUARANTINED)
+    with pytest.raises(Forbidden, match="malware"):
+        cases.mirrors.listed(mirror, DEMO, ONE.filename)
+    _up(cases, A)
+    cases.upstream.offer("demo", ONE, base=A, etag="c")
+    assert _page(cases, mirror, refresh=True).files == (ONE,)
+
+
 def test_validators_are_sent_only_to_the_one_that_gave_them(cases: UseCases, mirror):
     cases.upstream.offer("demo", ONE, etag="same", base=A)
     cases.upstream.offer("demo", ONE, TWO, etag="same", base=B)
@@ -119,9 +198,7 @@ def test_validators_are_sent_only_to_the_one_that_gave_them(cases: UseCases, mir
 def test_one_that_is_left_alone_is_passed_over(cases: UseCases, mirror):
     cases.upstream.offer("demo", ONE)
     _down(cases, A)
-    for number in range(FAILURES):
-        cases.mirrors.page(mirror, ProjectName(f"other-{number}"))
-    cases.upstream.bases.clear()
+    _leave_alone(cases, A)
     assert _page(cases, mirror).files == (ONE,)
     assert cases.upstream.bases == [B]
     cases.clock.advance(seconds=FIRST_PAUSE)
@@ -149,6 +226,21 @@ def test_digests_are_pinned_over_all_of_them(cases: UseCases, mirror):
     _down(cases, A)
     [file] = _page(cases, mirror, refresh=True).files
     assert (file.hashes, file.refused) == (ONE.hashes, f"sha256={'f' * 64}")
+
+
+def test_a_digest_of_another_one_is_not_put_beside_one_that_it_cannot_be_compared_with(
+    cases: UseCases, mirror
+):
+    md5 = an_upstream_file("demo-1.0.tar.gz", hashes={"md5": "1" * 32}, uploaded=NOW)
+    cases.upstream.offer("demo", md5, base=A)
+    cases.upstream.offer("demo", ONE, base=B)
+    _page(cases, mirror)
+    _down(cases, A)
+    for _ in range(2):
+        [file] = _page(cases, mirror, refresh=True).files
+        assert (file.hashes, file.url) == (md5.hashes, ONE.url)
+    _up(cases, A)
+    assert _page(cases, mirror, refresh=True).files == (md5,)
 
 
 # The same file elsewhere

@@ -14,7 +14,9 @@ from stillroom_server.domain.names import IndexName, ProjectName
 from stillroom_server.domain.status import ProjectStatus, Status
 from stillroom_server.domain.upstream import KeptFile, UpstreamFile
 from stillroom_server.services import eviction
-from stillroom_server.services.eviction import EvictionReport
+from stillroom_server.services.breakers import Breakers
+from stillroom_server.services.eviction import Eviction, EvictionReport
+from stillroom_server.services.mirrors import Mirrors
 from support.clock import SetClock
 from support.use_cases import ROOT, UseCases
 from support.values import an_upstream_file
@@ -116,6 +118,24 @@ def test_a_dry_run_changes_nothing(cases: UseCases):
     assert cases.eviction.run(mirror, dry_run=True) == EvictionReport(2, 200, 100, 0)
     assert kept(cases) == names
     assert cases.eviction.run(mirror) == EvictionReport(2, 200, 100, 0)
+
+
+def test_an_upstream_that_takes_its_time_is_waited_for(cases: UseCases):
+    names = three(cases)
+    mirror = mirror_with(cases, 250)
+    cases.clock.advance(days=1)
+    slow = Mirrors(cases.database, cases.upstream, cases.clock, Breakers(), patience=0.0)
+    report = Eviction(cases.database, cases.store, slow, cases.uses).run(mirror)
+    assert report == EvictionReport(1, 100, 200, 0)
+    assert kept(cases) == names[1:]
+
+
+def test_when_there_is_no_time_it_stops_after_the_file_at_hand(cases: UseCases):
+    three(cases)
+    mirror = mirror_with(cases, 1)
+    answers = iter([False, True])
+    report = cases.eviction.run(mirror, stopped=lambda: next(answers))
+    assert report == EvictionReport(1, 100, 200, 0)
 
 
 # What must stay

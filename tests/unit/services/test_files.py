@@ -7,6 +7,7 @@ import pytest
 from stillroom_server.domain.errors import Forbidden, NotFound, StorageBusy, UpstreamFailed
 from stillroom_server.domain.names import IndexName, ProjectName
 from stillroom_server.domain.status import ProjectStatus, Status
+from stillroom_server.domain.upstream import KeptFile
 from stillroom_server.services.files import Address, Redirect
 from support.downloads import wait_for_the_end
 from support.fake_archives import an_archive
@@ -397,6 +398,66 @@ def test_a_file_of_a_reserved_name_is_not_asked_for(cases: UseCases):
     with pytest.raises(NotFound):
         _content(cases)
     assert cases.upstream.asked == []
+
+
+@pytest.fixture
+def outlived(cases: UseCases):
+    """Other content is kept under the name of the file than its page lists."""
+    cases.listed(ARCHIVE)
+    mirror = cases.lineage("root/pypi").asked
+    cases.mirrors.page(mirror, DEMO)
+    with cases.store.receive() as writer:
+        writer.write(b"another")
+        sha256 = writer.keep()
+    now = cases.clock()
+    with cases.database.writing() as unit:
+        kept = KeptFile(ARCHIVE.filename, sha256, 7, fetched=now, used=now)
+        unit.mirror_pages.keep(mirror, DEMO, kept)
+    return mirror
+
+
+def test_what_has_another_digest_than_the_page_lists_is_not_served(cases: UseCases, outlived):
+    content = _content(cases)
+    assert (content.sha256, content.size) == (ARCHIVE.sha256, len(ARCHIVE.content))
+    assert _whole(content) == ARCHIVE.content
+    assert _content(cases).open().read() == ARCHIVE.content
+    assert len(_fetches(cases)) == 1
+
+
+def test_nor_is_it_taken_for_the_file_by_others(cases: UseCases, outlived):
+    assert not cases.files.is_here(outlived, DEMO, ARCHIVE.filename)
+    assert cases.files.fetch(outlived, DEMO, ARCHIVE.filename).sha256 == ARCHIVE.sha256
+    wait_for_the_end()
+    assert cases.files.is_here(outlived, DEMO, ARCHIVE.filename)
+
+
+SIGNED = "http://127.0.0.1:9/files/signed?until="
+
+
+@pytest.mark.parametrize("fetch", [True, False], ids=["GET", "HEAD"])
+def test_a_file_whose_url_has_expired_with_its_page_is_asked_for_at_the_new_one(cases, fetch):
+    cases.listed(ARCHIVE, url=f"{SIGNED}1", size=None)
+    cases.mirrors.page(cases.lineage("root/pypi").asked, DEMO)
+    cases.clock.advance(seconds=600)
+    cases.upstream.remove_url(f"{SIGNED}1")
+    cases.listed(ARCHIVE, url=f"{SIGNED}2", size=None)
+    content = _content(cases, fetch=fetch)
+    assert content.size == len(ARCHIVE.content)
+    assert not fetch or _whole(content) == ARCHIVE.content
+    assert _fetches(cases) == [f"file {SIGNED}1", f"file {SIGNED}2"]
+
+
+def test_the_size_is_that_at_an_equivalent_upstream_where_the_first_one_fails(cases: UseCases):
+    twin = "http://twin.example/simple/"
+    cases.indexes.change(ROOT, PYPI, {"mirror_fallback_urls": [twin]})
+    mirror = cases.lineage("root/pypi").asked
+    cases.listed(ARCHIVE, size=None)
+    cases.mirrors.page(mirror, DEMO)
+    cases.upstream.troubles[mirror.upstream_urls[0]] = UpstreamFailed("down")
+    assert _content(cases, fetch=False).size == len(ARCHIVE.content)
+    cases.upstream.troubles[twin] = UpstreamFailed("down as well")
+    with pytest.raises(UpstreamFailed, match=r"down$"):
+        _content(cases, fetch=False)
 
 
 # For others than clients

@@ -6,8 +6,21 @@ from contextlib import contextmanager
 
 import pytest
 
-from stillroom_server.domain.errors import NotFound, StorageFull, UpstreamFailed, UpstreamTimeout
-from stillroom_server.services.downloads import READ_SIZE, WITHHELD, Downloads
+from stillroom_server.domain.errors import (
+    NotFound,
+    Overloaded,
+    StorageFull,
+    UpstreamFailed,
+    UpstreamTimeout,
+)
+from stillroom_server.services import downloads, slots
+from stillroom_server.services.downloads import (
+    READ_SIZE,
+    SLOW_SECONDS,
+    WITHHELD,
+    Download,
+    Downloads,
+)
 from stillroom_server.services.transfers import Place, Wanted
 from support.downloads import (
     CONTENT,
@@ -17,19 +30,21 @@ from support.downloads import (
     SIZE,
     digests_of,
     kept_files,
+    list_it,
     read_all,
     take,
     wait_for_the_end,
     wanted_from,
 )
-from support.fake_upstream import PATIENCE
+from support.fake_upstream import PATIENCE, Stream
 from support.fakes import MemoryBlobStore
 from support.use_cases import UseCases
 from support.values import an_upstream_file
 
 
 @pytest.fixture
-def wanted(mirror):
+def wanted(cases: UseCases, mirror):
+    list_it(cases, mirror)
     return wanted_from(mirror, digests_of(), SIZE)
 
 
@@ -211,3 +226,92 @@ def test_only_so_many_are_fetched_at_once_and_the_others_wait(cases: UseCases, m
         for download in started:
             download.wait()
     assert len(cases.upstream.asked) == 3
+
+
+# An upstream that takes its time
+
+
+def _wanted(mirror, number: int, base_url: str) -> Wanted:
+    file = an_upstream_file(f"demo-{number}.0.tar.gz")
+    return Wanted(mirror, DEMO, file.filename, Place(base_url, file.url), (), None)
+
+
+def _one_at_a_time(cases: UseCases) -> Downloads:
+    return Downloads(
+        cases.database, cases.store, cases.upstream, cases.clock, parallel=3, per_upstream=1
+    )
+
+
+def test_a_slow_upstream_leaves_room_for_the_others(cases: UseCases, mirror):
+    slow = cases.upstream.stream(an_upstream_file("demo-1.0.tar.gz"))
+    for number in (2, 3):
+        cases.upstream.put(an_upstream_file(f"demo-{number}.0.tar.gz"), b"content")
+    bounded = _one_at_a_time(cases)
+    first = bounded.start(_wanted(mirror, 1, "http://slow.test/"))
+    slow.send(PART)
+    first.begun()
+    second = bounded.start(_wanted(mirror, 2, "http://slow.test/"))
+    assert bounded.start(_wanted(mirror, 3, "http://quick.test/")).wait()
+    assert len(cases.upstream.asked) == 2
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(second.wait)
+        slow.end()
+        assert waiting.result(PATIENCE)
+    assert len(cases.upstream.asked) == 3
+
+
+def test_nobody_waits_for_ever_until_a_fetch_may_begin(cases: UseCases, mirror, monkeypatch):
+    monkeypatch.setattr(slots, "PATIENCE_SECONDS", 0.05)
+    slow = cases.upstream.stream(an_upstream_file("demo-1.0.tar.gz"))
+    bounded = _one_at_a_time(cases)
+    first = bounded.start(_wanted(mirror, 1, "http://slow.test/"))
+    slow.send(PART)
+    first.begun()
+    with pytest.raises(Overloaded, match="Too many files"):
+        bounded.start(_wanted(mirror, 2, "http://slow.test/")).begun()
+    slow.end()
+    assert first.wait()
+
+
+def _left_alone(cases: UseCases, wanted: Wanted) -> tuple[Download, Stream]:
+    """A download whose only reader has gone away, and what is still to come."""
+    stream = cases.upstream.stream(FILE, size=SIZE)
+    download = cases.downloads.start(wanted)
+    stream.send(PART)
+    reader = download.chunks(0, SIZE)
+    take(reader, len(PART) - WITHHELD)
+    reader.close()
+    return download, stream
+
+
+def test_a_slow_fetch_that_nobody_follows_any_more_is_given_up(cases, clock, mirror, wanted):
+    download, stream = _left_alone(cases, wanted)
+    clock.advance(seconds=SLOW_SECONDS)
+    stream.send(CONTENT[len(PART) : len(PART) + 10])
+    wait_for_the_end()
+    with pytest.raises(Overloaded, match="given up"):
+        download.wait()
+    assert len(cases.upstream.asked) == 1
+    assert kept_files(cases, mirror) == []
+
+
+def test_a_quick_one_goes_on(cases: UseCases, clock, mirror, wanted, monkeypatch):
+    monkeypatch.setattr(downloads, "SLOW_BYTES", 1000)
+    _download, stream = _left_alone(cases, wanted)
+    clock.advance(seconds=SLOW_SECONDS)
+    stream.send(CONTENT[len(PART) :])
+    stream.end()
+    wait_for_the_end()
+    assert kept_files(cases, mirror) == [FILE.filename]
+
+
+def test_a_slow_one_goes_on_while_somebody_follows(cases: UseCases, clock, wanted):
+    stream = cases.upstream.stream(FILE, size=SIZE)
+    download = cases.downloads.start(wanted)
+    stream.send(PART)
+    reader = download.chunks(0, SIZE)
+    before = take(reader, len(PART) - WITHHELD)
+    clock.advance(seconds=SLOW_SECONDS)
+    stream.send(CONTENT[len(PART) :])
+    stream.end()
+    assert before + b"".join(reader) == CONTENT

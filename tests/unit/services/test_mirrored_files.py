@@ -1,6 +1,7 @@
 """What a mirror's page says of its files: pinned, delisted, learned, found for a URL."""
 
 import logging
+import threading
 from dataclasses import replace
 from datetime import timedelta
 
@@ -12,6 +13,8 @@ from stillroom_server.domain.status import ProjectStatus, Status
 from stillroom_server.domain.upstream import KeptFile, TimeSource
 from stillroom_server.services.breakers import Breakers
 from stillroom_server.services.mirrors import RECENT_PAGES, Mirrors, note_learned
+from stillroom_server.services.page_memory import PAUSE_SECONDS, page_id
+from support.fake_upstream import PATIENCE, Gate
 from support.rows import NOW
 from support.use_cases import ROOT, UseCases
 from support.values import an_upstream_file
@@ -280,6 +283,19 @@ def test_few_pages_are_held_ready(cases: UseCases, mirror, monkeypatch):
     assert len(read) > len(names)
 
 
+def test_of_a_project_that_was_gone_the_upstream_is_asked_again(cases: UseCases, mirror):
+    """It may have come back as quarantined."""
+    _said(cases, mirror, ONE)
+    _keep(cases, mirror, ONE)
+    cases.upstream.withdraw("demo")
+    _page(cases, mirror, refresh=True)
+    assert cases.mirrors.listed(mirror, DEMO, ONE.filename).file == ONE
+    cases.clock.advance(seconds=EXPIRY)
+    cases.upstream.offer("demo", ONE, status=QUARANTINED)
+    with pytest.raises(Forbidden):
+        cases.mirrors.listed(mirror, DEMO, ONE.filename)
+
+
 # What is learned
 
 
@@ -372,7 +388,7 @@ def test_nothing_is_tried_where_no_wheel_needs_it(cases: UseCases, mirror, file)
 
 @pytest.mark.parametrize("error", [UpstreamFailed("no"), NotFound("no such file")])
 @pytest.mark.parametrize("etag", [None, "v1"], ids=["said anew", "confirmed"])
-def test_what_could_not_be_tried_is_tried_at_the_next_refresh(
+def test_what_could_not_be_tried_is_tried_again_after_a_while(
     cases: UseCases, mirror, monkeypatch, error, etag
 ):
     def fails(*_):
@@ -383,11 +399,93 @@ def test_what_could_not_be_tried_is_tried_at_the_next_refresh(
         patch.setattr(cases.upstream, "takes_ranges", fails)
         [file] = _said(cases, mirror, WHEEL, etag=etag).files
     assert file.core_metadata is None
+    cases.clock.advance(seconds=PAUSE_SECONDS - 1)
+    [file] = _page(cases, mirror, refresh=True).files
+    assert file.core_metadata is None
+    assert f"ranges {WHEEL.url}" not in cases.upstream.asked
+    cases.clock.advance(seconds=1)
     with cases.recorded() as events:
         [file] = _page(cases, mirror, refresh=True).files
     assert file.core_metadata == {}
     assert events == ["mirror-page-changed"]
     assert not _page(cases, mirror).stale
+
+
+@pytest.fixture
+def stalled(cases: UseCases, monkeypatch):
+    """Where the file host of the first upstream stalls, before it takes ranges."""
+    gate, told = Gate(), cases.upstream.takes_ranges
+
+    def takes_ranges(base_url, url):
+        if base_url != URL:
+            return told(base_url, url)
+        gate.pass_through()
+        return True
+
+    monkeypatch.setattr(cases.upstream, "takes_ranges", takes_ranges)
+    yield gate
+    gate.open()
+
+
+@pytest.fixture
+def hasty(cases: UseCases):
+    """Mirrors that wait but a moment."""
+    return Mirrors(cases.database, cases.upstream, cases.clock, cases.breakers, patience=0.05)
+
+
+def _probe(mirror, mirrors):
+    """What goes on in the background."""
+    return mirrors._probes.behind(page_id(mirror, DEMO), lambda: None).future
+
+
+def test_a_file_host_that_stalls_does_not_hold_up_the_page(cases, mirror, stalled, hasty):
+    cases.upstream.offer("demo", WHEEL)
+    with cases.recorded() as events:
+        page = hasty.page(mirror, DEMO)
+        stalled.wait_for_one()
+        assert (page.files, page.stale) == ((WHEEL,), False)
+        assert _page(cases, mirror).files == (WHEEL,), "it was stored before the host was asked"
+        probe = _probe(mirror, hasty)
+        stalled.open()
+        probe.result(PATIENCE)
+    assert _page(cases, mirror).files == (replace(WHEEL, core_metadata={}),)
+    assert events == ["mirror-page-changed"] * 2
+
+
+def test_what_a_file_host_tells_late_is_not_taken_for_that_of_another(
+    cases: UseCases, mirror, stalled, hasty
+):
+    options = {"mirror_fallback_urls": ["http://two.example/simple/"]}
+    mirror = cases.indexes.change(ROOT, PYPI, options)
+    cases.upstream.offer("demo", WHEEL)
+    hasty.page(mirror, DEMO)
+    cases.upstream.troubles[URL] = UpstreamFailed("down")
+    assert _page(cases, mirror, refresh=True).files == (WHEEL,)
+    probe = _probe(mirror, hasty)
+    stalled.open()
+    probe.result(PATIENCE)
+    assert _page(cases, mirror).files == (WHEEL,)
+
+
+def test_a_file_host_that_is_asked_while_the_server_ends_is_no_error(
+    cases: UseCases, mirror, stalled, hasty, caplog, monkeypatch
+):
+    cases.upstream.offer("demo", WHEEL)
+    hasty.page(mirror, DEMO)
+    probe = _probe(mirror, hasty)
+
+    def closed(*_):
+        raise RuntimeError("closed under it")
+
+    hasty.close()
+    monkeypatch.setattr(cases.database, "writing", closed)
+    stalled.open()
+    with pytest.raises(RuntimeError):
+        probe.result(PATIENCE)
+    for thread in threading.enumerate():
+        if thread.name == "behind":
+            thread.join(PATIENCE)
+    assert caplog.records == []
 
 
 def test_another_upstreams_files_are_tried_anew(cases: UseCases, mirror):

@@ -19,6 +19,7 @@ from stillroom_server.domain.errors import (
 from stillroom_server.domain.indexes import Index
 from stillroom_server.domain.upstream import NameList, Validators
 from stillroom_server.services import name_lists
+from stillroom_server.services.breakers import FAILURES, FIRST_PAUSE, BreakerState
 from stillroom_server.services.name_lists import BATCH, NameLists
 from support.fake_archives import an_archive
 from support.fake_repositories import FakeMirrorNames
@@ -63,6 +64,13 @@ def _stored_lists(cases: UseCases) -> int:
 def _down(cases: UseCases) -> Trouble:
     cases.upstream.trouble = UpstreamFailed("it is down")
     return cases.upstream.trouble
+
+
+def _fail_until_left_alone(cases: UseCases, *urls: str) -> None:
+    for url in urls:
+        for number in range(FAILURES):
+            with pytest.raises(UpstreamFailed), cases.breakers.asking(url, f"page {number}"):
+                raise UpstreamFailed("it is down")
 
 
 # When the upstream is asked
@@ -290,22 +298,41 @@ def test_what_one_upstream_confirms_is_not_asked_of_another(cases: UseCases, lis
 
 
 def test_an_upstream_that_is_left_alone_is_not_asked(cases: UseCases, lists, mirror):
-    for number in range(5):
-        with pytest.raises(UpstreamFailed), cases.breakers.asking(FIRST, f"page {number}"):
-            raise UpstreamFailed("it is down")
+    _fail_until_left_alone(cases, FIRST)
     cases.upstream.names = ["one"]
     assert _shown(cases, lists, mirror) == ["one"]
     assert cases.upstream.bases == [SECOND]
 
 
 def test_if_all_are_left_alone_that_is_what_is_told(cases: UseCases, lists, mirror):
-    for url in (FIRST, SECOND):
-        for number in range(5):
-            with pytest.raises(UpstreamFailed), cases.breakers.asking(url, f"page {number}"):
-                raise UpstreamFailed("it is down")
+    _fail_until_left_alone(cases, FIRST, SECOND)
     with pytest.raises(UpstreamLeftAlone):
         lists.to_show(mirror)
     assert cases.upstream.asked == []
+
+
+def test_a_list_that_is_the_probe_lets_pages_be_asked_for_once_it_has_begun(
+    cases: UseCases, lists, mirror
+):
+    """It may take minutes to arrive."""
+    _fail_until_left_alone(cases, FIRST)
+    cases.clock.advance(seconds=FIRST_PAUSE)
+    states = []
+
+    def names() -> Iterator[str]:
+        states.append((cases.breakers.left_alone(FIRST), cases.breakers.state(FIRST).state))
+        yield "one"
+
+    cases.upstream.names = names()
+    assert _shown(cases, lists, mirror) == ["one"]
+    assert cases.upstream.bases == [FIRST]
+    assert states == [(None, BreakerState.CLOSED)]
+
+
+def test_a_list_that_breaks_off_is_a_failure_of_its_upstream(cases: UseCases, lists, mirror):
+    cases.upstream.names = iter(["one", UpstreamTimeout("stalled"), "two"])
+    assert _shown(cases, lists, mirror) == ["two"]
+    assert cases.breakers.state(FIRST).failures == 1
 
 
 # What happens meanwhile

@@ -25,6 +25,7 @@ from support.downloads import (
     SIZE,
     digests_of,
     kept_files,
+    list_it,
     read_all,
     take,
     wait_for_the_end,
@@ -75,7 +76,8 @@ def at_the_twin() -> Iterator[Place]:
 
 
 @pytest.fixture
-def wanted(mirror):
+def wanted(cases: UseCases, mirror):
+    list_it(cases, mirror)
     return wanted_from(mirror, digests_of(), SIZE)
 
 

@@ -125,6 +125,26 @@ def test_an_empty_json_page_is_a_project_without_files():
 # Pages that are none
 
 
+UNUSABLE = [{}, "text", row(filename=None), row(url=None), row(url="s3://bucket/foo-1.0.tar.gz")]
+
+
+@pytest.mark.parametrize("bad", UNUSABLE)
+def test_json_of_which_no_row_can_be_used_is_unreadable_rather_than_a_project_without_files(bad):
+    with pytest.raises(Unreadable, match="none of the 2 files"):
+        read_files(json_page(bad, bad), FOO)
+
+
+@pytest.mark.parametrize("meta", ["", META])
+def test_html_of_which_no_file_can_be_used_is_unreadable_whatever_it_says_of_itself(meta):
+    links = '<a href="/help">?</a><a href="s3://b/foo-1.0.zip">x</a><a href="http://xn--/foo-2.0.zip">y</a>'
+    with pytest.raises(Unreadable, match="none of the 2 files"):
+        read_files(html_page(meta + links), FOO)
+
+
+def test_files_whose_names_no_installer_could_use_are_no_reason_to_refuse_a_page():
+    assert read_files(json_page(row(filename="foo.tar.gz")), FOO) == ()
+
+
 @pytest.mark.parametrize(
     "content",
     [
@@ -302,9 +322,13 @@ def test_a_name_full_of_hyphens_takes_no_time():
         ("//cdn.example/x.gz", "https://cdn.example/x.gz"),
         ("http://cdn.example:8080/x.gz?sig=1#egg=foo", "http://cdn.example:8080/x.gz?sig=1"),
         (" /f/x.gz ", "https://index.example/f/x.gz"),
+        ("/f/☃ x.gz?a=é&b=%C3%A9", "https://index.example/f/%E2%98%83%20x.gz?a=%C3%A9&b=%C3%A9"),
+        ("http://bücher.example/x.gz", "http://xn--bcher-kva.example/x.gz"),
+        ("http://xn--bcher-kva.example/x.gz", "http://xn--bcher-kva.example/x.gz"),
+        ("http://[2001:db8::1]:8080/x.gz", "http://[2001:db8::1]:8080/x.gz"),
     ],
 )
-def test_urls_are_made_absolute_and_lose_their_fragment(url, expected):
+def test_urls_are_made_absolute_and_ascii_and_lose_their_fragment(url, expected):
     assert only(json_page(row(url=url))).url == expected
 
 
@@ -320,6 +344,12 @@ HOSTILE_URLS = [
     "https://user:secret@files.example/x",
     "https://files.example/x\r\nHost: y",
     "https://files.example/x\x00",
+    "http://xn--/x",
+    "http://files.xn--a/x",
+    "http://xn--bücher.example/x",
+    "http://files..example/x",
+    f"http://{'x' * 64}.example/x",
+    "http://☃.example/x",
 ]
 
 
@@ -623,13 +653,18 @@ hostile_rows = st.lists(
 
 @given(hostile_rows, anything)
 def test_what_is_read_from_any_rows_can_be_served(rows, status):
-    page = read_page(json_page(*rows, **{"project-status": status}), FOO)
+    try:
+        page = read_page(json_page(*rows, **{"project-status": status}), FOO)
+    except Unreadable:
+        assert rows
+        return
     assert page.status.reason is None or page.status.reason.isprintable()
     for file in page.files:
         assert file.provenance is None or file.provenance.startswith(("http://", "https://"))
         assert file.filename.isprintable()
         assert "/" not in file.filename
         assert file.url.startswith(("http://", "https://"))
+        assert file.url.isascii()
         assert file.size is None or file.size >= 0
         assert file.uploaded is None or file.uploaded.tzinfo is UTC
         assert file.yanked != ""

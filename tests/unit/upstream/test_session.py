@@ -1,5 +1,7 @@
 """Which requests of a chain of redirects carry credentials, and what a closed session says."""
 
+from contextlib import closing
+
 import httpx
 import pytest
 
@@ -36,6 +38,13 @@ def test_without_credentials_none_are_sent():
     request = httpx.Request("GET", "http://index.example/", headers={"Authorization": "x"})
     authorize(request, None)
     assert "Authorization" not in request.headers
+
+
+@pytest.mark.parametrize("host", ["xn--", "xn--a", "xn--ls8h"])
+def test_a_host_whose_name_cannot_be_decoded_is_a_failure(host):
+    session = Session(user_agent="x", connect=1, read=1, private=PrivateUpstreams())
+    with closing(session), within(1), pytest.raises(UpstreamFailed, match="no valid host name"):
+        session.ask(f"http://{host}/", {}, None)
 
 
 def test_who_asks_while_the_server_stops_gets_no_more_than_an_error():

@@ -1,5 +1,6 @@
 """The legacy JSON API: a project, or one release of it, for tools beside the installers."""
 
+import time
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
@@ -48,6 +49,7 @@ def _response(request: Request, summary: ProjectSummary, document: Mapping[str, 
         orjson.dumps(document),
         serial=summary.serial,
         until=0,
+        confirmed=None if summary.age is None else time.monotonic() - summary.age,
         codings=[wanted_coding(request.environ)],
     )
     found = answer(page, JSON, request.environ)

@@ -8,6 +8,7 @@ from pyramid.response import Response
 from stillroom_server.domain.errors import InvalidRequest
 from stillroom_server.domain.names import shown
 from stillroom_server.web.answers import result
+from stillroom_server.web.bodies import query
 from stillroom_server.web.security import lineage_of, services_of
 
 LIMIT, MAX_LIMIT = 100, 1_000
@@ -28,7 +29,7 @@ def projects(request: Request) -> Response:
 
 def _prefix(request: Request) -> str:
     """The beginning of a name, normalised as names are (PEP 503)."""
-    said = request.GET.get("prefix", "")
+    said = query(request).get("prefix", "")
     prefix = re.sub(r"[-_.]+", "-", said).lower()
     if not _PREFIX.fullmatch(prefix):
         raise InvalidRequest.one(
@@ -40,7 +41,7 @@ def _prefix(request: Request) -> str:
 
 
 def _limit(request: Request) -> int:
-    said = request.GET.get("limit", str(LIMIT))
+    said = query(request).get("limit", str(LIMIT))
     limit = int(said) if re.fullmatch("[0-9]{1,4}", said, re.ASCII) else 0
     if not 1 <= limit <= MAX_LIMIT:
         raise InvalidRequest.one(
