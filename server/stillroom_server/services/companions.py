@@ -27,6 +27,7 @@ from stillroom_server.domain.names import ProjectName
 from stillroom_server.domain.upstream import KeptFile, UpstreamFile
 
 from .caching import SingleFlight
+from .downloads import kept_file
 from .mirrors import Listed, Mirrors, note_learned, require_same_upstream
 from .ports import BlobStore, Clock, Database, Inspector, Upstream
 
@@ -146,9 +147,9 @@ class Companions:
         if kept is not None:
             return kept
         file = listed.file
-        wheel = self._kept(index, project, file.filename) if file.is_wheel else None
-        if wheel is not None and file.hashes.get("sha256", wheel.sha256) != wheel.sha256:
-            wheel = None
+        wheel = None
+        if file.is_wheel:
+            wheel = self._kept(index, project, file.filename, file.hashes.get("sha256"))
         if listed.said.core_metadata is not None:
             try:
                 content = self._documents(index, project, listed, _metadata_url)
@@ -253,10 +254,11 @@ class Companions:
         assert failure is not None, "the first one has a URL"
         raise failure
 
-    def _kept(self, index: Index, project: ProjectName, name: str) -> KeptFile | None:
+    def _kept(
+        self, index: Index, project: ProjectName, name: str, sha256: str | None = None
+    ) -> KeptFile | None:
         with self._database.reading() as unit:
-            kept = unit.mirror_pages.kept(index, project)
-        return next((file for file in kept if file.filename == name), None)
+            return kept_file(unit, index, project, name, sha256)
 
     def _keep(
         self,

@@ -8,7 +8,7 @@ import pytest
 
 from stillroom_server.domain.errors import NotFound, StorageFull, UpstreamFailed, UpstreamTimeout
 from stillroom_server.domain.names import IndexName, ProjectName
-from stillroom_server.domain.upstream import UpstreamFile
+from stillroom_server.domain.upstream import KeptFile, UpstreamFile
 from stillroom_server.services import companions
 from stillroom_server.services.files import Address
 from support.downloads import wait_for_the_end
@@ -291,6 +291,17 @@ def test_a_question_for_the_headers_fetches_no_wheel(in_parts: UseCases, monkeyp
     found = content(in_parts, ".metadata", fetch=False)
     assert (found.size, found.sha256) == (None, None)
     assert asked(in_parts) == []
+
+
+def test_it_is_not_made_of_a_kept_wheel_of_another_digest(in_parts: UseCases):
+    """Such a row may be left of what the mirror held before its project was deleted."""
+    mirror = in_parts.lineage("root/pypi").asked
+    other = an_archive(wheel=True, note="another")
+    now = in_parts.clock()
+    row = KeptFile(WHEEL.filename, in_parts.store.put(other.content), 1, fetched=now, used=now)
+    with in_parts.database.writing() as unit:
+        unit.mirror_pages.keep(mirror, DEMO, row)
+    assert metadata(in_parts) == WHEEL.metadata
 
 
 # Provenance
