@@ -110,6 +110,12 @@ class FakeTokens(Repository):
     def delete_expired(self, now: datetime) -> int:
         return self._delete(lambda token: token.expires < now)
 
+    def note_uses(self, uses: Mapping[str, datetime]) -> None:
+        tokens = self._to_write.tokens
+        for token_id, used in uses.items():
+            if token_id in tokens:
+                tokens[token_id] = replace(tokens[token_id], used=used)
+
     def _delete(self, matches: Callable[[Token], bool]) -> int:
         gone = [token.id for token in self._to_write.tokens.values() if matches(token)]
         for token_id in gone:

@@ -48,7 +48,7 @@ def populate(site: Site) -> tuple[dict[str, str], str]:
     for index in ("owner/private", "owner/open"):
         upload(owner, index, WHEEL)
     wanted = {
-        READ_TOKEN: {"scope": "read"},
+        READ_TOKEN: {"allow": ["read"]},
         ELSEWHERE_TOKEN: {"indexes": ["owner/target"]},
         HERE_TOKEN: {"indexes": ["owner/private"]},
     }

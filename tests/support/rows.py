@@ -6,7 +6,7 @@ from typing import Any
 
 from stillroom_server.domain.distributions import FileType
 from stillroom_server.domain.files import NewFile, Project
-from stillroom_server.domain.identity import Token, TokenLimits, User
+from stillroom_server.domain.identity import Token, TokenKind, User
 from stillroom_server.domain.indexes import Index
 from stillroom_server.domain.names import IndexName, ProjectName, UserName
 from stillroom_server.services.ports import Unit
@@ -28,7 +28,8 @@ def a_token(token_id: str = "t1", **values: Any) -> Token:
     given = {
         "user": DEV,
         "digest": hashlib.sha256(token_id.encode()).digest(),
-        "limits": TokenLimits(),
+        "kind": TokenKind.MADE,
+        "limits": None,
         "created": NOW,
         "expires": NOW + DAY,
     }

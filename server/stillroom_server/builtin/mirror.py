@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from stillroom_server.builtin.stage import RESERVED, TITLE
+from stillroom_server.builtin.stage import ACL_ADMIN, RESERVED, TITLE
 from stillroom_server.plugin.api import (
     ANONYMOUS,
     IndexType,
@@ -74,6 +74,14 @@ OPTIONS = (
         "`:ANONYMOUS:`. Close it where the upstream asks for a login.",
         check_principal,
     ),
+    Option(
+        "acl_delete",
+        "list",
+        (),
+        "Who may delete what it keeps, beside its owner and root.",
+        check_principal,
+    ),
+    ACL_ADMIN,
     RESERVED,
     TITLE,
 )

@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 
 from stillroom_server.plugin.api import (
+    FirstUpload,
     IndexType,
     Option,
     check_base,
+    check_first_upload,
     check_pattern,
     check_principal,
     check_project_or_all,
@@ -18,6 +20,14 @@ RESERVED = Option(
     (),
     "Patterns of project names (`acme-*`) that are never asked upstream.",
     check_pattern,
+)
+ACL_ADMIN = Option(
+    "acl_admin",
+    "list",
+    (),
+    "Who administers it, beside its owner and root: its options, these lists among them, the "
+    "owners and the status of its projects, its audit.",
+    check_principal,
 )
 TITLE = Option("title", "text", None, "One line for people.")
 
@@ -43,8 +53,32 @@ OPTIONS = (
         "acl_upload",
         "list",
         (":OWNER:",),
-        "Who may upload to it, and remove and yank what it holds. A new stage gets its owner.",
+        "Who may upload to it, beside its owner and root.",
         check_principal,
+    ),
+    Option(
+        "acl_delete",
+        "list",
+        (),
+        "Who may delete, yank and unyank what it holds, beside its owner and root.",
+        check_principal,
+    ),
+    ACL_ADMIN,
+    Option(
+        "owned_projects",
+        "boolean",
+        False,
+        "Whether only a project's owners upload to it; who brings a project becomes its owner.",
+    ),
+    Option(
+        "first_upload",
+        "text",
+        FirstUpload.OPEN.value,
+        "Who may bring a new project, of those who may upload: `open` (all of them), "
+        "`restricted` (who administers the index, and who was made an owner of the project "
+        "beforehand) or `approval` (the same, and what others try is a request that "
+        "administrators see).",
+        check_first_upload,
     ),
     Option(
         "mirror_whitelist",

@@ -4,6 +4,7 @@
      ├── Refusal                 the client's mistake, or not the client's right
      │    ├── InvalidRequest     something in the request breaks a rule
      │    ├── NotAuthenticated   who asks is not known, or gave credentials that are wrong
+     │    ├── TooManyAttempts    too many wrong passwords; passwords are not looked at for a while
      │    ├── Forbidden          who asks is known and may not
      │    ├── NotFound           it does not exist
      │    ├── Gone               it existed and was deleted
@@ -67,6 +68,17 @@ class InvalidRequest(Refusal):
 
 class NotAuthenticated(Refusal):
     """Nobody is logged in, or the credentials are wrong, expired or revoked."""
+
+
+class TooManyAttempts(Refusal):
+    """Too many wrong passwords came; whether this one is right is not looked at for a while.
+
+    `retry_after` is the number of seconds until it is. Tokens are not affected.
+    """
+
+    def __init__(self, message: str, *, retry_after: int) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class Forbidden(Refusal):

@@ -4,8 +4,9 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TypeVar
 
-from .names import ROOT, IndexName, UserName
+from .names import ROOT, IndexName, ProjectName, UserName
 
 ANONYMOUS = ":ANONYMOUS:"
 """In an access list: everyone who reaches the server."""
@@ -29,65 +30,130 @@ class User:
     custom_data: Mapping[str, object] | None = None
 
 
-class Scope(enum.StrEnum):
-    """What a token lets its holder do with the rights of its user."""
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Users with a name in common; in access lists it is written `:name`."""
+
+    id: int
+    name: str
+    created: datetime
+    description: str | None = None
+    members: tuple[UserName, ...] = ()
+
+
+class Action(enum.StrEnum):
+    """What a token may be used for, within the rights of its user."""
 
     READ = "read"
-    ALL = "all"
+    """See pages, files and settings, and the names of users, groups and indexes."""
+    UPLOAD = "upload"
+    DELETE = "delete"
+    """Delete, yank and unyank."""
+    ADMIN = "admin"
+    """Change an index: its options, the owners and the status of its projects."""
+    ACCOUNT = "account"
+    """What concerns no single index: users, groups, tokens, new indexes, the server."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """Actions in certain indexes, on certain projects; None stands for all of them."""
+
+    actions: frozenset[Action]
+    indexes: frozenset[IndexName] | None = None
+    projects: frozenset[ProjectName] | None = None
+
+    def covers(self, other: "Grant") -> bool:
+        """Whether it reaches at least as far as the other one."""
+        return (
+            other.actions <= self.actions
+            and _within(other.indexes, self.indexes)
+            and _within(other.projects, self.projects)
+        )
+
+
+_T = TypeVar("_T")
+
+
+def _within(inner: frozenset[_T] | None, outer: frozenset[_T] | None) -> bool:
+    return outer is None or (inner is not None and inner <= outer)
 
 
 @dataclass(frozen=True, slots=True)
 class TokenLimits:
-    """What a token may be used for. `indexes` is None where all indexes are meant."""
+    """What a token may be used for: all that any of its grants allows, and nothing else."""
 
-    scope: Scope = Scope.ALL
-    indexes: frozenset[IndexName] | None = None
+    grants: tuple[Grant, ...]
 
-    def covers(self, other: "TokenLimits") -> bool:
+    def covers(self, other: "TokenLimits | None") -> bool:
         """Whether a token with these limits may make one with the `other` ones."""
-        if self.scope is Scope.READ and other.scope is not Scope.READ:
+        if other is None:
             return False
-        if self.indexes is None:
-            return True
-        return other.indexes is not None and other.indexes <= self.indexes
+        return all(any(own.covers(grant) for own in self.grants) for grant in other.grants)
+
+
+class TokenKind(enum.StrEnum):
+    """Where a token came from."""
+
+    LOGIN = "login"
+    """A password was exchanged for it."""
+    MADE = "made"
+    """Its user made it, for a purpose."""
+    TRUSTED = "trusted"
+    """A trusted publisher exchanged an identity token for it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
     """A token's row; the secret itself is known to its holder alone.
 
-    `id` is public (it appears in lists and logs), `digest` is the SHA-256 of the secret.
+    `id` is public (it appears in lists and logs), `digest` is the SHA-256 of the secret. Without
+    `limits` it is good for whatever its user may do. `groups` are those that a plugin gave at
+    login, without a colon; `publisher` is the id of the trusted publisher that it was made for.
+    `used` is when it was last used, to the minute.
     """
 
     id: str
     user: UserName
     digest: bytes = field(repr=False)
-    limits: TokenLimits
+    kind: TokenKind
+    limits: TokenLimits | None
     created: datetime
     expires: datetime
     note: str = ""
+    groups: frozenset[str] = frozenset()
+    publisher: str | None = None
+    used: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
     """What a request brought to prove who sends it.
 
-    `user` is None for a bare secret (a bearer token).
+    `user` is None for a bare secret (a bearer token). `address` is the client's, as text; None
+    where there is none, as on the command line.
     """
 
     user: str | None
     secret: str = field(repr=False)
+    address: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who asks now. The anonymous identity has no user."""
+    """Who asks now. The anonymous identity has no user.
+
+    `token` is the id of the token that was used. `address` (the client's) and `request` (the id
+    of the request) say from where, for the audit; no decision is made by them.
+    """
 
     user: UserName | None = None
     groups: frozenset[str] = frozenset()
     limits: TokenLimits | None = None
     token: str | None = None
     expires: datetime | None = None
+    address: str | None = None
+    request: str | None = None
 
     @property
     def is_anonymous(self) -> bool:

@@ -1,5 +1,6 @@
 """Indexes and their types."""
 
+import enum
 import fnmatch
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,6 +28,17 @@ class IndexType:
         return {o.name: o.default for o in self.options if o.default is not None}
 
 
+class FirstUpload(enum.StrEnum):
+    """Who may bring a new project into a stage, of those who may upload to it."""
+
+    OPEN = "open"
+    """All of them."""
+    RESTRICTED = "restricted"
+    """Who administers the index, and who was made an owner of the project beforehand."""
+    APPROVAL = "approval"
+    """As with `restricted`; the refusal of others is a request that administrators see."""
+
+
 @dataclass(frozen=True, slots=True)
 class Index:
     """A namespace `user/index` with its options; `options` is complete, defaults included."""
@@ -52,15 +64,19 @@ class Index:
         """Whether files may be replaced and removed without force."""
         return self.options.get("volatile") is not False
 
-    @property
-    def acl_upload(self) -> frozenset[str]:
-        """Who may upload to it."""
-        return frozenset(self._list("acl_upload"))
+    def acl(self, option: str) -> frozenset[str]:
+        """The entries of an access list, such as `acl_read`."""
+        return frozenset(self._list(option))
 
     @property
-    def acl_read(self) -> frozenset[str]:
-        """Who may read it, beside its owner and root."""
-        return frozenset(self._list("acl_read"))
+    def owned_projects(self) -> bool:
+        """Whether only a project's owners upload to it."""
+        return self.options.get("owned_projects") is True
+
+    @property
+    def first_upload(self) -> "FirstUpload":
+        """Who may bring a new project into a stage."""
+        return FirstUpload(str(self.options.get("first_upload", FirstUpload.OPEN.value)))
 
     @property
     def upstream_url(self) -> str | None:

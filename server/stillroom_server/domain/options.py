@@ -129,6 +129,13 @@ def check_pattern(text: str) -> str:
     return canonicalize_name(text)
 
 
+def check_first_upload(text: str) -> str:
+    """`first_upload`: one of its words."""
+    if text.lower() not in {"open", "restricted", "approval"}:
+        raise ValueError(f"{shown(text)} is none of open, restricted, approval")
+    return text.lower()
+
+
 def check_upstream_url(text: str) -> str:
     """`mirror_url`: the URL of an index, or a vendor's short form for one; see `check_url`."""
     return check_url(expand(text))

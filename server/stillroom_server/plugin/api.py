@@ -17,16 +17,18 @@ from stillroom_server.domain.errors import (
 from stillroom_server.domain.events import Event, EventKind, JournalEntry
 from stillroom_server.domain.identity import (
     ANONYMOUS,
+    Action,
     Credentials,
+    Grant,
     Identity,
-    Scope,
     TokenLimits,
 )
-from stillroom_server.domain.indexes import IndexType
+from stillroom_server.domain.indexes import FirstUpload, IndexType
 from stillroom_server.domain.names import IndexName, UserName, user_name
 from stillroom_server.domain.options import (
     Option,
     check_base,
+    check_first_upload,
     check_pattern,
     check_principal,
     check_project_or_all,
@@ -57,13 +59,16 @@ __all__ = [
     "ANONYMOUS",
     "TOKEN_PREFIX",
     "Accounts",
+    "Action",
     "BlobStore",
     "BlobStoreKind",
     "BlobWriter",
     "Credentials",
     "Event",
     "EventKind",
+    "FirstUpload",
     "Forbidden",
+    "Grant",
     "Identity",
     "IndexName",
     "IndexType",
@@ -73,11 +78,11 @@ __all__ = [
     "Option",
     "Overloaded",
     "Refusal",
-    "Scope",
     "TokenLimits",
     "Trouble",
     "UserName",
     "check_base",
+    "check_first_upload",
     "check_pattern",
     "check_principal",
     "check_project_or_all",

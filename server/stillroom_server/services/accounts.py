@@ -86,7 +86,11 @@ class AccountChecks:
         if credentials.user is not None and credentials.user != token.user:
             return None
         return Identity(
-            user=token.user, limits=token.limits, token=token.id, expires=token.expires
+            user=token.user,
+            groups=token.groups,
+            limits=token.limits,
+            token=token.id,
+            expires=token.expires,
         )
 
     def by_password(self, credentials: Credentials) -> Identity | None:

@@ -67,7 +67,7 @@ class IndexService:
                 self._clock(),
                 has_upstream=index_type.has_upstream,
             )
-            unit.journal.record(Event(EventKind.INDEX_CREATED, identity.user, index=name))
+            unit.journal.record(Event.by(identity, EventKind.INDEX_CREATED, index=name))
         return index
 
     def change(
@@ -93,7 +93,7 @@ class IndexService:
                 unit.mirror_pages.expire(index)
                 unit.mirror_names.expire(index)
             changed = unit.indexes.change(index, options)
-            event = Event(EventKind.INDEX_CHANGED, identity.user, index=name)
+            event = Event.by(identity, EventKind.INDEX_CHANGED, index=name)
             unit.journal.record(replace(event, details={"options": keys}))
         return changed
 
@@ -112,7 +112,7 @@ class IndexService:
                 listed = ", ".join(map(str, heirs))
                 raise Conflict(f"Index {name} cannot be deleted: {listed} inherits from it.")
             unit.indexes.delete(index)
-            unit.journal.record(Event(EventKind.INDEX_DELETED, identity.user, index=name))
+            unit.journal.record(Event.by(identity, EventKind.INDEX_DELETED, index=name))
 
     def _type(self, name: object) -> IndexType:
         index_type = self._types.get(name) if isinstance(name, str) else None

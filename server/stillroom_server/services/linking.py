@@ -8,10 +8,11 @@ from stillroom_server.domain.distributions import release_key
 from stillroom_server.domain.errors import Conflict, Forbidden
 from stillroom_server.domain.events import Event, EventKind
 from stillroom_server.domain.files import File, NewFile
+from stillroom_server.domain.identity import Identity
 from stillroom_server.domain.indexes import Index
 from stillroom_server.domain.lineage import Lineage, origin_of
 from stillroom_server.domain.metadata import MetadataValue
-from stillroom_server.domain.names import IndexName, ProjectName, UserName
+from stillroom_server.domain.names import IndexName, ProjectName
 
 from .access import lineage_in
 from .ports import Unit
@@ -36,7 +37,7 @@ class Addition:
 
 
 def link_file(
-    unit: Unit, actor: UserName | None, name: IndexName, addition: Addition, kind: EventKind
+    unit: Unit, identity: Identity, name: IndexName, addition: Addition, kind: EventKind
 ) -> Outcome:
     """Add a file to a stage, in the writing unit of the caller.
 
@@ -53,9 +54,9 @@ def link_file(
     _add(unit, index, addition, replaces=held is not None)
     details = {"filename": new.filename, "version": new.version, "sha256": new.sha256}
     unit.journal.record(
-        Event(
+        Event.by(
+            identity,
             EventKind.FILE_REPLACED if held is not None else kind,
-            actor,
             index=name,
             project=addition.project,
             details=details,

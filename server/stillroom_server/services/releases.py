@@ -140,9 +140,9 @@ class Releases:
                 _record(unit, EventKind.FILE_REMOVED, identity, file)
             unit.projects.delete_release(held, files[0].version)
             unit.journal.record(
-                Event(
+                Event.by(
+                    identity,
                     EventKind.RELEASE_REMOVED,
-                    identity.user,
                     index=name,
                     project=project,
                     details={"version": files[0].version},
@@ -175,7 +175,7 @@ class Releases:
                     unit.files.delete(file, self._clock())
                 unit.projects.delete(held)
             unit.journal.record(
-                Event(EventKind.PROJECT_REMOVED, identity.user, index=name, project=project)
+                Event.by(identity, EventKind.PROJECT_REMOVED, index=name, project=project)
             )
 
     # Push
@@ -209,7 +209,7 @@ class Releases:
                 Pushed(
                     addition.file.filename,
                     addition.file.sha256,
-                    link_file(unit, identity.user, target, addition, kind),
+                    link_file(unit, identity, target, addition, kind),
                 )
                 for addition in additions
             ]
@@ -353,5 +353,5 @@ def _record(
     if reason is not None:
         details["reason"] = reason
     unit.journal.record(
-        Event(kind, identity.user, index=file.index, project=file.project, details=details)
+        Event.by(identity, kind, index=file.index, project=file.project, details=details)
     )

@@ -41,6 +41,6 @@ class Statuses:
                 details["reason"] = status.reason
             kind = EventKind.PROJECT_STATUS_CHANGED
             unit.journal.record(
-                Event(kind, identity.user, index=name, project=project, details=details)
+                Event.by(identity, kind, index=name, project=project, details=details)
             )
         return True

@@ -7,8 +7,8 @@ from datetime import timedelta
 
 from stillroom_server.domain.errors import Forbidden, InvalidRequest, NotAuthenticated, NotFound
 from stillroom_server.domain.events import Event, EventKind
-from stillroom_server.domain.identity import Credentials, Identity, Token, TokenLimits
-from stillroom_server.domain.names import UserName
+from stillroom_server.domain.identity import Credentials, Identity, Token, TokenKind, TokenLimits
+from stillroom_server.domain.names import IndexName, UserName
 
 from .accounts import TOKEN_PREFIX, Authenticator, token_digest
 from .ports import Clock, Database
@@ -51,11 +51,19 @@ class TokenService:
         except NotAuthenticated:
             log.warning("login refused for %r", user[:80])
             raise
-        assert identity.user is not None
-        return self.issue(identity.user, TokenLimits(), self.login_seconds, "login")
+        return self.issue_login(identity)
+
+    def issue_login(self, identity: Identity) -> IssuedToken:
+        """Make the token of a login, good for all that its user may do; raises as `issue`."""
+        return self.issue(identity, TokenKind.LOGIN, None, self.login_seconds, "login")
 
     def create(
-        self, identity: Identity, user: UserName, limits: TokenLimits, seconds: int, note: str
+        self,
+        identity: Identity,
+        user: UserName,
+        limits: TokenLimits | None,
+        seconds: int,
+        note: str,
     ) -> IssuedToken:
         """Make a token for oneself, with no more rights than one has now.
 
@@ -69,23 +77,37 @@ class TokenService:
             raise InvalidRequest.one("expires_in", "use 1 second to 366 days, in seconds")
         if identity.limits is not None and not identity.limits.covers(limits):
             raise Forbidden("Not allowed: the new token would reach further than the one in use.")
-        return self.issue(user, limits, seconds, note)
+        return self.issue(identity, TokenKind.MADE, limits, seconds, note)
 
-    def issue(self, user: UserName, limits: TokenLimits, seconds: int, note: str) -> IssuedToken:
-        """Make a token without asking who wants it.
+    def issue(
+        self,
+        identity: Identity,
+        kind: TokenKind,
+        limits: TokenLimits | None,
+        seconds: int,
+        note: str,
+        *,
+        publisher: str | None = None,
+    ) -> IssuedToken:
+        """Make a token for whom the identity is, without asking whether they may.
 
         Raises NotFound for a missing index, Forbidden for somebody whom only a plugin knows.
         """
+        user = identity.user
+        assert user is not None
         secret = TOKEN_PREFIX + secrets.token_urlsafe(32)
         now = self._clock()
         token = Token(
             id=secrets.token_hex(6),
             user=user,
             digest=token_digest(secret),
+            kind=kind,
             limits=limits,
             created=now,
             expires=now + timedelta(seconds=seconds),
             note=note,
+            groups=identity.groups if kind is TokenKind.LOGIN else frozenset(),
+            publisher=publisher,
         )
         with self._database.writing() as unit:
             if unit.users.get(user) is None:
@@ -93,13 +115,15 @@ class TokenService:
                     f"Not allowed: {user} has no account here, and only accounts have tokens; "
                     "root creates it."
                 )
-            missing = [str(i) for i in sorted(limits.indexes or ()) if unit.indexes.get(i) is None]
+            missing = [str(name) for name in _named(limits) if unit.indexes.get(name) is None]
             if missing:
                 raise NotFound(f"There is no index {', '.join(missing)}.")
             unit.tokens.delete_expired(now)
             unit.tokens.add(token)
-            event = Event(EventKind.TOKEN_CREATED, user, user=user, details={"id": token.id})
-            unit.journal.record(event)
+            details = {"id": token.id, "kind": kind.value}
+            unit.journal.record(
+                Event.by(identity, EventKind.TOKEN_CREATED, user=user, details=details)
+            )
         return IssuedToken(token, secret, seconds)
 
     def of_user(self, user: UserName) -> list[Token]:
@@ -114,7 +138,7 @@ class TokenService:
             if not unit.tokens.delete(user, token_id):
                 raise NotFound(f"{user} has no token {token_id!r}.")
             unit.journal.record(
-                Event(EventKind.TOKEN_REVOKED, identity.user, user=user, details={"id": token_id})
+                Event.by(identity, EventKind.TOKEN_REVOKED, user=user, details={"id": token_id})
             )
 
     def revoke_current(self, identity: Identity, user: str) -> None:
@@ -122,3 +146,9 @@ class TokenService:
         if identity.user is None or identity.user != user or identity.token is None:
             raise Forbidden(f"Not allowed: this request is not made with a token of {user}.")
         self.revoke(identity, identity.user, identity.token)
+
+
+def _named(limits: TokenLimits | None) -> list[IndexName]:
+    """The indexes that limits name, sorted."""
+    grants = () if limits is None else limits.grants
+    return sorted({name for grant in grants for name in grant.indexes or ()})

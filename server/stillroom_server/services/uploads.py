@@ -132,7 +132,7 @@ class Uploads:
             metadata=checked.metadata.fields,
         )
         with self._database.writing() as unit:
-            return link_file(unit, identity.user, name, addition, EventKind.FILE_ADDED)
+            return link_file(unit, identity, name, addition, EventKind.FILE_ADDED)
 
     def _check(self, identity: Identity, form: UploadForm, incoming: Incoming) -> _Checked:
         faults = incoming.digest_faults(dict(form.digests))

@@ -63,7 +63,7 @@ class UserService:
         user = _with_fields(user, body)
         with self._database.writing() as unit:
             user = unit.users.add(user)
-            unit.journal.record(Event(EventKind.USER_CREATED, identity.user, user=name))
+            unit.journal.record(Event.by(identity, EventKind.USER_CREATED, user=name))
         return user
 
     def change(self, identity: Identity, name: UserName, body: Mapping[str, object]) -> User:
@@ -83,7 +83,7 @@ class UserService:
             if password_hash is not None or after != before:
                 after = replace(after, modified=self._clock())
                 unit.users.change(after)
-                event = Event(EventKind.USER_CHANGED, identity.user, user=name)
+                event = Event.by(identity, EventKind.USER_CHANGED, user=name)
                 unit.journal.record(replace(event, details={"fields": sorted(changes)}))
         return after
 
@@ -104,11 +104,9 @@ class UserService:
                     )
             _delete_indexes(unit, indexes)
             unit.users.delete(user)
-            unit.journal.record(Event(EventKind.USER_DELETED, identity.user, user=name))
+            unit.journal.record(Event.by(identity, EventKind.USER_DELETED, user=name))
             for index in indexes:
-                unit.journal.record(
-                    Event(EventKind.INDEX_DELETED, identity.user, index=index.name)
-                )
+                unit.journal.record(Event.by(identity, EventKind.INDEX_DELETED, index=index.name))
 
     def _faults(self, body: Mapping[str, object]) -> list[Fault]:
         faults = [

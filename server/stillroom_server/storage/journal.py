@@ -112,6 +112,9 @@ def _values(event: Event) -> dict[str, Any]:
         "index_name": None if event.index is None else str(event.index),
         "project": event.project,
         "details": dict(event.details),
+        "token": event.token,
+        "address": event.address,
+        "request": event.request,
     }
 
 
@@ -123,5 +126,8 @@ def _entry(row: Row[Any]) -> JournalEntry:
         index=None if row.index_name is None else IndexName.parse(row.index_name),
         project=None if row.project is None else ProjectName(row.project),
         details=row.details,
+        token=row.token,
+        address=row.address,
+        request=row.request,
     )
     return JournalEntry(serial=row.serial, position=row.position, at=row.at, event=event)

@@ -48,11 +48,42 @@ tokens = Table(
     Column("id", NAME, primary_key=True),
     Column("user_id", ForeignKey(users.c.id, ondelete="CASCADE"), nullable=False, index=True),
     Column("digest", LargeBinary, nullable=False, unique=True),
-    Column("scope", Text, nullable=False),
-    Column("indexes", JSON(none_as_null=True)),
+    Column("kind", Text, nullable=False),
+    Column("limits", JSON(none_as_null=True)),
     Column("created", UtcDateTime, nullable=False),
     Column("expires", UtcDateTime, nullable=False, index=True),
     Column("note", Text, nullable=False),
+    Column("groups", JSON, nullable=False),
+    Column("publisher", NAME),
+    Column("used", UtcDateTime),
+)
+
+groups = Table(
+    "groups",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", NAME, nullable=False, unique=True),
+    Column("description", Text),
+    Column("created", UtcDateTime, nullable=False),
+)
+
+group_members = Table(
+    "group_members",
+    metadata,
+    Column("group_id", ForeignKey(groups.c.id, ondelete="CASCADE"), primary_key=True),
+    Column("user_id", ForeignKey(users.c.id, ondelete="CASCADE"), primary_key=True, index=True),
+)
+
+# Guesses of passwords that turned out wrong, or are being checked; see `services.guesses`.
+password_guesses = Table(
+    "password_guesses",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("user_name", NAME, nullable=False),
+    Column("address", NAME, nullable=False),
+    Column("at", UtcDateTime, nullable=False, index=True),
+    Index(None, "user_name", "at"),
+    Index(None, "address", "at"),
 )
 
 indexes = Table(
@@ -66,6 +97,38 @@ indexes = Table(
     Column("options", JSON, nullable=False),
     Column("created", UtcDateTime, nullable=False),
     UniqueConstraint("user_id", "name"),
+)
+
+# Who may exchange identity tokens for tokens of ours: issuers, and what their claims must say.
+issuers = Table(
+    "issuers",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("url", NAME, nullable=False, unique=True),
+    Column("created", UtcDateTime, nullable=False),
+)
+
+publishers = Table(
+    "publishers",
+    metadata,
+    Column("id", NAME, primary_key=True),
+    Column("issuer_id", ForeignKey(issuers.c.id, ondelete="RESTRICT"), nullable=False),
+    Column("index_id", ForeignKey(indexes.c.id, ondelete="CASCADE"), nullable=False, index=True),
+    Column("user_id", ForeignKey(users.c.id, ondelete="CASCADE"), nullable=False, index=True),
+    Column("claims", JSON, nullable=False),
+    Column("projects", JSON(none_as_null=True)),
+    Column("actions", JSON, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("created", UtcDateTime, nullable=False),
+    Index(None, "issuer_id"),
+)
+
+used_identity_tokens = Table(
+    "used_identity_tokens",
+    metadata,
+    Column("issuer_id", ForeignKey(issuers.c.id, ondelete="CASCADE"), primary_key=True),
+    Column("token_id", NAME, primary_key=True),
+    Column("expires", UtcDateTime, nullable=False, index=True),
 )
 
 # Rows, not an option's value: so a base cannot vanish while something inherits from it.
@@ -88,6 +151,24 @@ projects = Table(
     Column("status", Text, nullable=False, server_default="active"),
     Column("status_reason", Text),
     UniqueConstraint("index_id", "name"),
+)
+
+# A row may be there before the project is: then the name is kept for its owners.
+project_owners = Table(
+    "project_owners",
+    metadata,
+    Column("index_id", ForeignKey(indexes.c.id, ondelete="CASCADE"), primary_key=True),
+    Column("project", NAME, primary_key=True),
+    Column("principal", NAME, primary_key=True),
+)
+
+project_requests = Table(
+    "project_requests",
+    metadata,
+    Column("index_id", ForeignKey(indexes.c.id, ondelete="CASCADE"), primary_key=True),
+    Column("project", NAME, primary_key=True),
+    Column("user_id", ForeignKey(users.c.id, ondelete="CASCADE"), primary_key=True, index=True),
+    Column("requested", UtcDateTime, nullable=False),
 )
 
 releases = Table(
@@ -210,8 +291,31 @@ journal = Table(
     Column("index_name", NAME),
     Column("project", NAME),
     Column("details", JSON, nullable=False),
+    Column("token", NAME),
+    Column("address", Text),
+    Column("request", Text),
+    Index(None, "at"),
     Index(None, "index_name", "serial"),
     Index(None, "index_name", "project", "serial"),
+)
+
+# Names, as in the journal; empty texts stand for "anonymous" and "no token", because a key holds
+# no NULL. `asked` is the index of the URL, `held` the one in which the file lives.
+fetches = Table(
+    "fetches",
+    metadata,
+    Column("project", NAME, primary_key=True),
+    Column("filename", NAME, primary_key=True),
+    Column("minute", UtcDateTime, primary_key=True),
+    Column("asked", NAME, primary_key=True),
+    Column("user_name", NAME, primary_key=True),
+    Column("token", NAME, primary_key=True),
+    Column("address", NAME, primary_key=True),
+    Column("held", NAME, nullable=False),
+    Column("version", NAME, nullable=False),
+    Column("sha256", NAME, nullable=False),
+    Column("count", Integer, nullable=False),
+    Index(None, "minute"),
 )
 
 cursors = Table(

@@ -1,12 +1,13 @@
 """Tokens in SQL."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, delete, insert, select
+from sqlalchemy import Connection, Row, Select, bindparam, delete, insert, select, update
 
-from stillroom_server.domain.identity import Scope, Token, TokenLimits
-from stillroom_server.domain.names import IndexName, UserName
+from stillroom_server.domain.identity import Action, Grant, Token, TokenKind, TokenLimits
+from stillroom_server.domain.names import IndexName, ProjectName, UserName
 
 from . import schema
 
@@ -22,17 +23,19 @@ class SqlTokens:
 
     def add(self, token: Token) -> None:
         """Store a new token; Conflict if its user is gone."""
-        indexes = token.limits.indexes
         self._connection.execute(
             insert(_tokens).values(
                 id=token.id,
                 user_id=_id_of(token.user),
                 digest=token.digest,
-                scope=token.limits.scope.value,
-                indexes=None if indexes is None else sorted(str(name) for name in indexes),
+                kind=token.kind.value,
+                limits=None if token.limits is None else [_row(g) for g in token.limits.grants],
                 created=token.created,
                 expires=token.expires,
                 note=token.note,
+                groups=sorted(token.groups),
+                publisher=token.publisher,
+                used=token.used,
             )
         )
 
@@ -62,6 +65,13 @@ class SqlTokens:
         """Delete the tokens that expired before `now`; how many there were."""
         return self._connection.execute(delete(_tokens).where(_tokens.c.expires < now)).rowcount
 
+    def note_uses(self, uses: Mapping[str, datetime]) -> None:
+        """Note when tokens were last used; those that are gone are passed over."""
+        statement = update(_tokens).where(_tokens.c.id == bindparam("token"))
+        rows = [{"token": token_id, "at": used} for token_id, used in sorted(uses.items())]
+        if rows:
+            self._connection.execute(statement.values(used=bindparam("at")), rows)
+
 
 def _id_of(user: UserName) -> Any:
     return select(_users.c.id).where(_users.c.name == user).scalar_subquery()
@@ -72,15 +82,36 @@ def _query() -> Select[Any]:
 
 
 def _token(row: Row[Any]) -> Token:
-    indexes = None
-    if row.indexes is not None:
-        indexes = frozenset(IndexName.parse(name) for name in row.indexes)
+    limits = None
+    if row.limits is not None:
+        limits = TokenLimits(tuple(_grant(record) for record in row.limits))
     return Token(
         id=row.id,
         user=UserName(row.owner),
         digest=row.digest,
-        limits=TokenLimits(scope=Scope(row.scope), indexes=indexes),
+        kind=TokenKind(row.kind),
+        limits=limits,
         created=row.created,
         expires=row.expires,
         note=row.note,
+        groups=frozenset(row.groups),
+        publisher=row.publisher,
+        used=row.used,
+    )
+
+
+def _row(grant: Grant) -> dict[str, Any]:
+    return {
+        "actions": sorted(grant.actions),
+        "indexes": None if grant.indexes is None else sorted(map(str, grant.indexes)),
+        "projects": None if grant.projects is None else sorted(grant.projects),
+    }
+
+
+def _grant(record: Mapping[str, Any]) -> Grant:
+    indexes, projects = record["indexes"], record["projects"]
+    return Grant(
+        actions=frozenset(map(Action, record["actions"])),
+        indexes=None if indexes is None else frozenset(map(IndexName.parse, indexes)),
+        projects=None if projects is None else frozenset(map(ProjectName, projects)),
     )

@@ -57,6 +57,9 @@ class Tokens(Protocol):
     def delete_expired(self, now: datetime) -> int:
         """Delete the tokens that expired before `now`; how many there were."""
 
+    def note_uses(self, uses: Mapping[str, datetime]) -> None:
+        """Note when tokens, by id, were last used; those that are gone are passed over."""
+
 
 class Indexes(Protocol):
     """Indexes and their options. `options` are complete in both directions."""

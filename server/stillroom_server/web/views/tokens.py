@@ -1,14 +1,14 @@
 """Tokens of a user."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 from pyramid.request import Request
 from pyramid.response import Response
 
 from stillroom_server.domain.errors import Fault, InvalidRequest
-from stillroom_server.domain.identity import Scope, Token, TokenLimits
-from stillroom_server.domain.names import IndexName, UserName
+from stillroom_server.domain.identity import Action, Grant, Token, TokenLimits
+from stillroom_server.domain.names import IndexName, ProjectName, UserName, project_name
 from stillroom_server.services.tokens import IssuedToken
 from stillroom_server.web.answers import message, result
 from stillroom_server.web.bodies import read_object
@@ -19,7 +19,7 @@ CURRENT = "current"
 """Instead of a token's id: the token that the request itself is made with."""
 
 DEFAULT_SECONDS = 90 * 24 * 3600
-_FIELDS = ("scope", "indexes", "expires_in", "note")
+_FIELDS = ("allow", "indexes", "projects", "expires_in", "note")
 
 
 def shown_login(issued: IssuedToken) -> Mapping[str, Any]:
@@ -60,49 +60,79 @@ def revoke(request: Request) -> Response:
 
 
 def _shown(token: Token) -> Mapping[str, Any]:
-    indexes = token.limits.indexes
     return {
         "id": token.id,
-        "scope": token.limits.scope,
-        "indexes": None if indexes is None else sorted(str(name) for name in indexes),
+        "kind": token.kind,
+        "limits": None if token.limits is None else [_grant(g) for g in token.limits.grants],
         "created": timestamp(token.created),
         "expires": timestamp(token.expires),
+        "used": None if token.used is None else timestamp(token.used),
         "note": token.note,
     }
 
 
-def _wanted(body: Mapping[str, Any]) -> tuple[TokenLimits, int, str]:
+def _grant(grant: Grant) -> Mapping[str, Any]:
+    return {
+        "allow": sorted(grant.actions),
+        "indexes": None if grant.indexes is None else sorted(map(str, grant.indexes)),
+        "projects": None if grant.projects is None else sorted(grant.projects),
+    }
+
+
+def _wanted(body: Mapping[str, Any]) -> tuple[TokenLimits | None, int, str]:
     faults = [
         Fault(key, f"unknown field; a token has {', '.join(_FIELDS)}")
         for key in body
         if key not in _FIELDS
     ]
-    scope = body.get("scope", Scope.ALL)
-    if not isinstance(scope, str) or scope not in set(Scope):
-        faults.append(Fault("scope", "use `read` or `all`"))
+    limits = _limits(body, faults)
     seconds = body.get("expires_in", DEFAULT_SECONDS)
     if not isinstance(seconds, int) or isinstance(seconds, bool):
         faults.append(Fault("expires_in", "it must be a whole number of seconds"))
     note = body.get("note", "")
     if not isinstance(note, str) or len(note) > 500:
         faults.append(Fault("note", "it must be text of up to 500 characters"))
-    indexes = body.get("indexes")
-    names: frozenset[IndexName] | None = None
-    if indexes is not None:
-        names = _index_names(indexes, faults)
     if faults:
         raise InvalidRequest(faults)
-    return TokenLimits(Scope(scope), names), seconds, note
+    return limits, seconds, note
 
 
-def _index_names(indexes: object, faults: list[Fault]) -> frozenset[IndexName]:
-    if not isinstance(indexes, list) or not indexes:
-        faults.append(Fault("indexes", "it must be a list of user/index, or null for all"))
+def _limits(body: Mapping[str, Any], faults: list[Fault]) -> TokenLimits | None:
+    """One grant from `allow`, `indexes` and `projects`; None where all three are left out."""
+    if all(body.get(key) is None for key in ("allow", "indexes", "projects")):
+        return None
+    grant = Grant(
+        frozenset(Action) if body.get("allow") is None else _actions(body["allow"], faults),
+        _names("indexes", body.get("indexes"), IndexName.parse, faults),
+        _names("projects", body.get("projects"), project_name, faults),
+    )
+    return TokenLimits((grant,))
+
+
+def _actions(allow: object, faults: list[Fault]) -> frozenset[Action]:
+    known = set(Action)
+    if not isinstance(allow, list) or not allow or not known.issuperset(map(str, allow)):
+        rule = f"it must be a list of some of {', '.join(Action)}, or null for all"
+        faults.append(Fault("allow", rule))
+        return frozenset()
+    return frozenset(Action(item) for item in allow)
+
+
+_N = TypeVar("_N", IndexName, ProjectName)
+
+
+def _names(
+    field: str, listed: object, read: Callable[[str], _N], faults: list[Fault]
+) -> frozenset[_N] | None:
+    if listed is None:
+        return None
+    if not isinstance(listed, list) or not listed:
+        faults.append(Fault(field, "it must be a list of names, or null for all"))
         return frozenset()
     names = set()
-    for item in indexes:
+    for item in listed:
         try:
-            names.add(IndexName.parse(str(item)))
+            names.add(read(str(item)))
         except InvalidRequest as invalid:
-            faults.extend(Fault("indexes", fault.rule) for fault in invalid.faults)
+            faults.extend(Fault(field, fault.rule) for fault in invalid.faults)
     return frozenset(names)

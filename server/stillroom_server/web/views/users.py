@@ -6,7 +6,7 @@ from typing import Any
 from pyramid.request import Request
 from pyramid.response import Response
 
-from stillroom_server.domain.identity import Identity, TokenLimits, User
+from stillroom_server.domain.identity import Identity, User
 from stillroom_server.domain.indexes import Index
 from stillroom_server.domain.names import IndexName, UserName
 from stillroom_server.web.answers import message, result
@@ -42,7 +42,7 @@ def change(request: Request) -> Response:
     services.users.change(identity, name, body)
     if "password" not in body or identity.user != name:
         return message("user updated")
-    issued = services.tokens.issue(name, TokenLimits(), services.tokens.login_seconds, "login")
+    issued = services.tokens.issue_login(identity)
     return result("userpassword", shown_login(issued), message="user updated, new proxy auth")
 
 
@@ -60,8 +60,7 @@ def shown_user(
     shown: dict[str, Any] = {"username": user.name, "created": timestamp(user.created)}
     if user.modified is not None:
         shown["modified"] = timestamp(user.modified)
-    is_limited = identity.limits is not None and identity.limits != TokenLimits()
-    if not is_limited and (identity.is_root or identity.user == user.name):
+    if identity.limits is None and (identity.is_root or identity.user == user.name):
         shown |= {"email": user.email, "custom_data": user.custom_data}
     shown |= {"title": user.title, "description": user.description}
     shown = {key: value for key, value in shown.items() if value is not None}
