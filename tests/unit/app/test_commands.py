@@ -5,12 +5,15 @@ import sqlite3
 import stat
 import subprocess
 from contextlib import closing, contextmanager
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from stillroom_server.app.assembly import utc_now
 from stillroom_server.app.data_folder import DataFolder
 from stillroom_server.app.settings import declared
 from stillroom_server.builtin.password import Argon2Hasher
+from stillroom_server.services.ports import AuditQuery
 from stillroom_server.storage import migrate
 from stillroom_server.storage.database import SqlDatabase
 from stillroom_server.storage.disk import DiskBlobStore
@@ -18,8 +21,9 @@ from support.servers import BIN
 
 URL = "https://upstream.example.com/simple/"
 COMMANDS = [
-    "serve", "init", "passwd", "settings", "sweep", "db", "db upgrade", "db current", "mirror",
-    "mirror prefetch", "mirror refresh", "mirror evict",
+    "serve", "init", "passwd", "unlock", "settings", "sweep", "prune",
+    "db", "db upgrade", "db current",
+    "mirror", "mirror prefetch", "mirror refresh", "mirror evict",
 ]  # fmt: skip
 
 
@@ -127,6 +131,7 @@ def test_a_new_password_holds_and_ends_all_tokens(run, made):
         ("root", "short\n", "password: use text of at least 8 characters"),
         ("root", "", "password: use text of at least 8 characters"),
         ("root", "stillroom_token\n", "must not begin with stillroom_"),
+        ("root", "Password1\n", "it is among the 30,000 most used passwords"),
         ("nobody", "long enough\n", "There is no user nobody."),
         ("a b", "long enough\n", "user: 'a b' is not a user name"),
     ],
@@ -136,13 +141,44 @@ def test_a_password_that_cannot_be_set_is_refused(run, made, user, typed, rule):
     assert rule in _refused(result)
 
 
+# unlock
+
+
+def _guessed(made, name, number):
+    with _opened(made) as database, database.writing() as unit:
+        for _ in range(number):
+            unit.guesses.add(name, "192.0.2.1", utc_now())
+
+
+def _counted(made, name):
+    with _opened(made) as database, database.reading() as unit:
+        return unit.guesses.counts(name, "", datetime.min.replace(tzinfo=UTC)).user
+
+
+def test_unlock_forgets_what_stands_against_a_user(run, made):
+    _guessed(made, "root", 10)
+    _guessed(made, "dev", 2)
+    result = run("unlock", "root", "--data", made)
+    assert (result.status, result.out) == (0, "10 wrong passwords for root are forgotten.\n")
+    assert (_counted(made, "root"), _counted(made, "dev")) == (0, 2)
+    # Also of names that nobody has: those are counted as well.
+    assert run("unlock", "nobody", "--data", made).out.startswith("0 wrong passwords for nobody ")
+
+
+def test_passwd_unlocks(run, made):
+    _guessed(made, "root", 10)
+    typed = "a new one\n"
+    assert run("passwd", "root", "--password-stdin", "--data", made, typed=typed).status == 0
+    assert _counted(made, "root") == 0
+
+
 def test_without_a_terminal_there_is_nobody_to_ask(run, made):
     result = run("passwd", "root", "--data", made)
     assert result.status == 2
     assert "There is no terminal to ask on; use --password-stdin." in result.err
 
 
-@pytest.mark.parametrize("command", ["passwd root --password-stdin", "sweep"])
+@pytest.mark.parametrize("command", ["passwd root --password-stdin", "unlock root", "sweep"])
 def test_commands_on_a_folder_without_a_database_say_what_to_do(run, data, command):
     line = _refused(run(*command.split(), "--data", data, typed="long enough\n"))
     assert line.endswith("or make it with `stillroom-server init`.")
@@ -172,7 +208,7 @@ def _set_revision(data, revision):
 
 
 @pytest.mark.parametrize(
-    "command", ["init", "sweep", "passwd root --password-stdin", "db upgrade"]
+    "command", ["init", "sweep", "prune", "passwd root --password-stdin", "db upgrade"]
 )
 def test_a_database_newer_than_the_code_is_left_alone(run, made, command):
     _set_revision(made, "9999")
@@ -232,6 +268,36 @@ def test_a_dry_sweep_reports_and_changes_nothing(run, made):
     assert "1 more blobs marked" in run("sweep", "--data", made).out
     assert "0 more blobs marked" in run("sweep", "--data", made).out
     assert len(list(store.walk())) == 1
+
+
+# prune
+
+
+def test_a_prune_forgets_what_is_too_old(run, made, monkeypatch):
+    run("passwd", "root", "--password-stdin", "--data", made, typed="long enough\n")
+    later = utc_now() + timedelta(days=401)
+    monkeypatch.setattr("stillroom_server.app.assembly.utc_now", lambda: later)
+    foretold = run("prune", "--dry-run", "--data", made)
+    assert foretold.out == (
+        "2 entries of the audit would be deleted.\n"
+        "0 more would be blanked: pages need the rows.\n"
+        "0 rows of fetches would be deleted.\n"
+    )
+    assert "0 entries" in run("prune", "--data", made, "--audit-days", "402").out
+    assert "0 entries" in run("prune", "--data", made, "--audit-days", "0").out
+    assert run("prune", "--data", made).out == foretold.out.replace("would be ", "")
+    with _opened(made) as database, database.reading() as unit:
+        [entry] = unit.journal.since(0, 10)
+    assert entry.event.kind == "index-created"
+
+
+def test_the_audit_of_a_command_says_that_it_was_one(run, made):
+    run("passwd", "root", "--password-stdin", "--data", made, typed="long enough\n")
+    with _opened(made) as database, database.reading() as unit:
+        event = unit.journal.audit(AuditQuery(), 1)[0].event
+    assert (event.kind, event.user) == ("user-changed", "root")
+    assert (event.actor, event.token, event.address) == (None, None, None)
+    assert event.details == {"fields": ["password"], "by": "command line"}
 
 
 # settings

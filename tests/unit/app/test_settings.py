@@ -85,14 +85,29 @@ def test_values_are_read_in_every_form(name, raw, value):
         ("open_signup", "maybe", "it must be true or false"),
         ("open_signup", 1, "it must be true or false"),
         ("host", 5, "it must be text"),
+        ("connections", 9, "it must be at least 10"),
+        ("head_seconds", 0, "it must be at least 1"),
+        ("slow_seconds", 0, "it must be at least 1"),
         ("trusted_proxies", [5], "it must be a list of texts"),
+        ("trusted_proxies", ["proxy.test"], "it must be a list of addresses and networks"),
+        ("trusted_proxies", ["10.0.0.0/99"], "it must be a list of addresses and networks"),
+        ("hosts", ["https://index.test"], "it must be a list of host names and addresses"),
+        ("hosts", ["index.test/x"], "it must be a list of host names and addresses"),
         ("default_acl_read", ["a b"], "it must be a list of users, :groups"),
         ("public_index", "index.test", "it must be an http or https URL"),
         ("public_index", "https://u:p@index.test/", "it must be an http or https URL"),
         ("public_index", "gitlab:index.test", "it must be an http or https URL"),
         ("outside_url", "gitlab:index.test/1", "it must be an http or https URL"),
+        ("outside_url", "https://bücher.test/", "its host must be in ASCII"),
+        (
+            "outside_url",
+            "https://index.test/%ff/",
+            "its host must be in ASCII (xn--…), and its path",
+        ),
         ("private_upstreams", "10.0.0.1/8", "'10.0.0.1/8' is not a host, an address or a network"),
         ("outside_url", "tools", "it must be an http or https URL"),
+        ("audit_days", "36501", "it must be at most 36500, or 0 for ever"),
+        ("fetches_days", "-1", "it must be a whole number"),
     ],
 )
 def test_a_wrong_value_names_the_setting_the_place_and_the_rule(name, raw, rule):
@@ -155,7 +170,7 @@ def test_the_public_index_may_be_private_only_if_that_is_allowed():
         load({"public_index": url}, {})
     assert caught.value.message == (
         "public_index (flag --public-index): 127.0.0.1 is a loopback address (RFC 1122); "
-        "name it in the setting private_upstreams if mirrors may use it"
+        "name it in the setting private_upstreams if it may be used"
     )
     allowed = {"STILLROOM_PRIVATE_UPSTREAMS": "127.0.0.1:8080"}
     assert load({"public_index": url}, allowed).settings.public_index == url

@@ -14,6 +14,7 @@ from stillroom_server.app.engine import ListenError, listen
 from stillroom_server.app.settings import Settings
 from stillroom_server.app.start import Chores, Prepared, banner
 from stillroom_server.domain.errors import StorageBusy
+from stillroom_server.services.audit import PruneReport
 from stillroom_server.services.sweep import SweepReport
 from support.fake_upstream import PATIENCE
 
@@ -106,6 +107,35 @@ def test_the_sweep_goes_on_after_whatever_went_wrong_once(monkeypatch, caplog):
     assert "sweep: busy" in caplog.text
     assert "RuntimeError: a bug" in caplog.text
     assert "sweep: 1 blobs doomed, 2 deleted" in caplog.text
+
+
+def test_uses_of_tokens_are_written_now_and_then(monkeypatch):
+    monkeypatch.setattr(start, "TOKEN_USES_SECONDS", 0.0)
+    written = threading.Event()
+    chores = Chores(SimpleNamespace(token_uses=SimpleNamespace(flush=written.set)))
+    chores.start()
+    assert written.wait(PATIENCE)
+    chores.stop()
+
+
+def test_old_rows_are_forgotten_now_and_then(monkeypatch, caplog):
+    monkeypatch.setattr(start, "FIRST_SWEEP_SECONDS", 0.0)
+    pruned = threading.Event()
+
+    def run(stopped):
+        assert not stopped()
+        pruned.set()
+        return PruneReport(1, 2, 3)
+
+    chores = Chores(SimpleNamespace(pruning=SimpleNamespace(run=run)))
+    with caplog.at_level(logging.INFO):
+        chores.start()
+        assert pruned.wait(PATIENCE)
+        chores.stop()
+    assert (
+        "pruning: 1 entries of the journal deleted, 2 blanked; 3 rows of fetches deleted"
+        in caplog.text
+    )
 
 
 def test_chores_that_wait_end_at_once():
