@@ -92,7 +92,13 @@ def is_below(root: str, url: str) -> bool:
 
 
 def path_of(*segments: str) -> str:
-    """A URL's path of these segments, each escaped, with a slash in front."""
+    """A URL's path of these segments, each escaped, with a slash in front.
+
+    Raises WrongUsage for `..` and the like, which would make it the path of something else.
+    """
+    for segment in segments:
+        if segment in {"", ".", ".."}:
+            raise WrongUsage(f"{segment!r} is not a name")
     return "".join(f"/{quote(segment, safe='@+')}" for segment in segments)
 
 

@@ -133,6 +133,20 @@ class Connection:
         files = {"content": (name, file, "application/octet-stream")}
         return _read(self._exchange("POST", url, login, data=fields, files=files))
 
+    def read_other(self, url: str, login: Login) -> Mapping[str, Any]:
+        """GET a JSON object from a server that is no Stillroom, such as that of a CI.
+
+        Raises Unreachable, Refused and NotStillroom; no message repeats what it said.
+        """
+        response = self._exchange("GET", url, login)
+        if not response.is_success:
+            status = response.status_code
+            raise Refused(f"{origin(url)} answers {status}: check the rights of this job", status)
+        body = _json(response)
+        if body is None:
+            raise NotStillroom(f"{origin(url)} answers without JSON")
+        return body
+
     def status(self, url: str, login: Login | None = None) -> int:
         """The status that an installer gets for a page, whatever it holds; raises Unreachable."""
         accept = {"Accept": INSTALLER_ACCEPT}

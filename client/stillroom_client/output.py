@@ -62,6 +62,14 @@ def _is_control(character: str) -> bool:
     return character not in "\n\t" and unicodedata.category(character) in {"Cc", "Cf"}
 
 
+def on_one_line(text: str) -> str:
+    """The text with escapes in the place of all that is not printable, ends of lines too.
+
+    Nobody can then forge a line of a list, or hide in one.
+    """
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 def columns(rows: Sequence[Sequence[str]]) -> list[str]:
     """Rows as aligned lines."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]

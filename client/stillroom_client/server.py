@@ -16,6 +16,9 @@ from .errors import NotLoggedIn, NotStillroom, Refused, WrongUsage
 from .secret import Secret
 
 LOGIN_PATH = "/+login"
+AUDIT_PAGE = 1_000
+"""Entries that one answer may have."""
+TOKEN_IN_USE = "current"  # noqa: S105 - in the place of a token's id
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,14 @@ class NewToken:
 
     secret: Secret
     seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class MadeToken:
+    """A token that was made for a purpose; `fields` is what the server says of it."""
+
+    secret: Secret
+    fields: Mapping[str, Any]
 
 
 def enter(connection: Connection, url: str, login: Login | None) -> Entrance:
@@ -116,23 +127,56 @@ class Server:
         )
         return _new_token(answer.mapping(), "password", "expiration")
 
-    def revoke_token(self, user: str) -> None:
-        """End the token that is in use."""
-        self._send("DELETE", path_of(user, "+tokens", "current"))
+    # Tokens
 
-    def create_reader(self, user: str, index: IndexName, *, days: int, note: str) -> Secret:
-        """A token that can only read, and only one index."""
-        answer = self._send(
-            "POST",
-            path_of(user, "+tokens"),
-            json={
-                "scope": "read",
-                "indexes": [str(index)],
-                "expires_in": days * 86_400,
-                "note": note,
-            },
-        )
-        return _secret(answer.mapping(), "token")
+    def tokens(self, user: str) -> Sequence[Mapping[str, Any]]:
+        """The tokens of a user that have not expired."""
+        answer = self._send("GET", path_of(user, "+tokens"))
+        if not isinstance(answer.result, list):
+            raise NotStillroom(f"{answer.url} answers without the tokens")
+        return answer.result
+
+    def token_in_use(self, user: str) -> Mapping[str, Any]:
+        """The token that requests are made with."""
+        return self._send("GET", path_of(user, "+tokens", TOKEN_IN_USE)).mapping()
+
+    def create_token(self, user: str, wanted: Mapping[str, Any]) -> MadeToken:
+        """Make a token from `allow`, `indexes`, `projects`, `expires_in` (seconds) and `note`."""
+        fields = dict(self._send("POST", path_of(user, "+tokens"), json=dict(wanted)).mapping())
+        secret = _secret(fields, "token")
+        del fields["token"]
+        return MadeToken(secret, fields)
+
+    def revoke_token(self, user: str, token_id: str = TOKEN_IN_USE) -> None:
+        """End a token by its id, or the one that is in use."""
+        self._send("DELETE", path_of(user, "+tokens", token_id))
+
+    # Trusted publishing
+
+    def issuers(self) -> Sequence[Mapping[str, Any]]:
+        """The issuers of identity tokens that are believed."""
+        return _rows(self._send("GET", "/+issuers"))
+
+    def add_issuer(self, url: str) -> Mapping[str, Any]:
+        """Believe an issuer from now on."""
+        return self._send("POST", "/+issuers", json={"url": url}).mapping()
+
+    def remove_issuer(self, issuer_id: str) -> Answer:
+        """Believe an issuer no more, by its id."""
+        return self._send("DELETE", path_of("+issuers", issuer_id))
+
+    def publishers(self, index: IndexName) -> Sequence[Mapping[str, Any]]:
+        """The trusted publishers of an index."""
+        return _rows(self._send("GET", path_of(index.user, index.index, "+publishers")))
+
+    def add_publisher(self, index: IndexName, wanted: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Trust a publisher from `issuer`, `claims`, `projects`, `allow`, `user` and `note`."""
+        path = path_of(index.user, index.index, "+publishers")
+        return self._send("POST", path, json=dict(wanted)).mapping()
+
+    def remove_publisher(self, index: IndexName, publisher_id: str) -> Answer:
+        """Trust a publisher no more, by its id."""
+        return self._send("DELETE", path_of(index.user, index.index, "+publishers", publisher_id))
 
     # Pages, as installers read them
 
@@ -160,9 +204,10 @@ class Server:
         """One user."""
         return self._send("GET", path_of(name)).mapping()
 
-    def create_user(self, name: str, fields: Mapping[str, str], password: Secret) -> Answer:
-        """Add a user."""
-        return self._send("PUT", path_of(name), json={**fields, "password": password.reveal()})
+    def create_user(self, name: str, fields: Mapping[str, str], password: Secret | None) -> Answer:
+        """Add a user; with None, one who has no password."""
+        secret = None if password is None else password.reveal()
+        return self._send("PUT", path_of(name), json={**fields, "password": secret})
 
     def change_user(
         self, name: str, fields: Mapping[str, str], password: Secret | None
@@ -181,14 +226,44 @@ class Server:
         """Delete a user and the indexes of that user."""
         return self._send("DELETE", path_of(name))
 
+    # Groups
+
+    def groups(self) -> Mapping[str, Any]:
+        """All groups by name, each with its members."""
+        return self._send("GET", "/+groups").mapping()
+
+    def group(self, name: str) -> Mapping[str, Any]:
+        """One group."""
+        return self._send("GET", path_of("+groups", name)).mapping()
+
+    def create_group(self, name: str, fields: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Add a group with `description` and `members`, both of which may be left out."""
+        return self._send("PUT", path_of("+groups", name), json=dict(fields)).mapping()
+
+    def change_group(
+        self, name: str, patch: Mapping[str, Any] | Sequence[str]
+    ) -> Mapping[str, Any]:
+        """Give fields new values, or apply `members+=…`, `members-=…`; the group after that."""
+        body = dict(patch) if isinstance(patch, Mapping) else list(patch)
+        return self._send("PATCH", path_of("+groups", name), json=body).mapping()
+
+    def delete_group(self, name: str) -> Answer:
+        """Delete a group; the server takes it out of all access lists."""
+        return self._send("DELETE", path_of("+groups", name))
+
     # Indexes
+
+    def access(self, name: IndexName, about: Mapping[str, str]) -> Mapping[str, Any]:
+        """Who may do what in an index; `about` is empty, or one `user` or `group`."""
+        path = path_of(name.user, name.index, "+access")
+        return self._send("GET", path, params=about).mapping()
 
     def index(self, name: IndexName, *, with_projects: bool) -> Mapping[str, Any]:
         """The options of an index, and the names of its projects if they are wanted."""
         params = None if with_projects else {"no_projects": ""}
         return self._send("GET", path_of(name.user, name.index), params=params).mapping()
 
-    def create_index(self, name: IndexName, options: Mapping[str, str]) -> Mapping[str, Any]:
+    def create_index(self, name: IndexName, options: Mapping[str, Any]) -> Mapping[str, Any]:
         """Add an index; its options as the server understood them."""
         return self._send("PUT", path_of(name.user, name.index), json=dict(options)).mapping()
 
@@ -197,9 +272,48 @@ class Server:
         answer = self._send("PATCH", path_of(name.user, name.index), json=list(operations))
         return answer.mapping()
 
+    def set_options(self, name: IndexName, options: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Give options of an index new values; all of them after that."""
+        path = path_of(name.user, name.index)
+        return self._send("PATCH", path, json=dict(options)).mapping()
+
     def delete_index(self, name: IndexName) -> Answer:
         """Delete an index and all that it holds."""
         return self._send("DELETE", path_of(name.user, name.index))
+
+    # Owners of projects
+
+    def owners(self, index: IndexName) -> Mapping[str, Sequence[str]]:
+        """The owners of each project that has some."""
+        return self._send("GET", path_of(index.user, index.index, "+owners")).mapping()
+
+    def owners_of(self, index: IndexName, project: str) -> Sequence[str]:
+        """The owners of one project."""
+        path = path_of(index.user, index.index, "+owners", project)
+        return _owners(self._send("GET", path))
+
+    def change_owners(
+        self, index: IndexName, project: str, operations: Sequence[str]
+    ) -> Sequence[str]:
+        """Apply `owners=…`, `owners+=…` and `owners-=…`; the owners after that."""
+        path = path_of(index.user, index.index, "+owners", project)
+        return _owners(self._send("PATCH", path, json=list(operations)))
+
+    def set_owners(self, index: IndexName, project: str, owners: Sequence[str]) -> None:
+        """Say who owns a project, instead of who did."""
+        path = path_of(index.user, index.index, "+owners", project)
+        self._send("PATCH", path, json={"owners": list(owners)})
+
+    def requests(self, index: IndexName) -> Sequence[Mapping[str, Any]]:
+        """Who asks to bring which project, oldest first."""
+        answer = self._send("GET", path_of(index.user, index.index, "+requests"))
+        if not isinstance(answer.result, list):
+            raise NotStillroom(f"{answer.url} answers without the requests")
+        return answer.result
+
+    def decline(self, index: IndexName, project: str) -> Answer:
+        """Drop what was asked for a project."""
+        return self._send("DELETE", path_of(index.user, index.index, "+requests", project))
 
     # Projects, releases and files
 
@@ -259,9 +373,39 @@ class Server:
         with self._hinting():
             return self._connection.upload(f"{self._url(index)}/", fields, name, file, self._login)
 
+    # Audit
+
+    def audit(
+        self, index: IndexName | None, filters: Mapping[str, str], limit: int
+    ) -> tuple[list[Mapping[str, Any]], bool]:
+        """Who changed what, newest first; and whether that is all there is.
+
+        Without an index: of the whole server.
+        """
+        entries: list[Mapping[str, Any]] = []
+        following: str | None = ""
+        while following is not None and len(entries) < limit:
+            wanted = {**filters, "limit": str(min(limit - len(entries), AUDIT_PAGE))}
+            if following:
+                wanted["before"] = following
+            answer = self._send("GET", self._path(index, "+audit"), params=wanted)
+            entries += _rows(answer)
+            following = answer.body.get("next")
+        return entries, following is None
+
+    def fetches(
+        self, index: IndexName | None, filters: Mapping[str, str]
+    ) -> tuple[list[Mapping[str, Any]], bool]:
+        """Who fetched what, newest first; and whether that is all there is."""
+        answer = self._send("GET", self._path(index, "+fetches"), params=filters)
+        return _rows(answer), not answer.body.get("more")
+
     @property
     def _login(self) -> Login | None:
         return None if self._token is None else Login.bearer(self._token)
+
+    def _path(self, index: IndexName | None, name: str) -> str:
+        return path_of(name) if index is None else path_of(index.user, index.index, name)
 
     def _url(self, index: IndexName) -> str:
         return self.root + path_of(index.user, index.index)
@@ -299,6 +443,19 @@ class Server:
 
     def _hinted(self, error: Refused) -> str:
         return f"{str(error).rstrip('.')}; {self._login_hint}"
+
+
+def _rows(answer: Answer) -> list[Mapping[str, Any]]:
+    if not isinstance(answer.result, list):
+        raise NotStillroom(f"{answer.url} answers without a list")
+    return answer.result
+
+
+def _owners(answer: Answer) -> Sequence[str]:
+    owners = answer.mapping().get("owners")
+    if not isinstance(owners, list):
+        raise NotStillroom(f"{answer.url} answers without the owners")
+    return owners
 
 
 def _secret(result: Mapping[str, Any], key: str) -> Secret:

@@ -43,15 +43,25 @@ def start(platform: Platform, *arguments: str, **options: object) -> "subprocess
     )
 
 
+GROUPS = {
+    "user": {"create", "list", "show", "set", "delete"},
+    "group": {"create", "list", "show", "set", "delete", "add", "remove"},
+    "index": {"create", "list", "show", "set", "delete"},
+    "owner": {"list", "add", "remove", "requests", "approve", "decline"},
+    "token": {"create", "list", "show", "revoke", "mint"},
+    "issuer": {"list", "add", "remove"},
+    "publisher": {"list", "add", "remove"},
+}
+
+
 def test_every_command_of_the_design_is_there() -> None:
     names = {" ".join(path) for path in ALL}
-    groups = {"user", "index"}
-    verbs = {"create", "list", "show", "set", "delete"}
     assert names == (
         {"use", "login", "logout", "whoami"}
         | {"upload", "list", "remove", "yank", "unyank", "status", "push"}
-        | groups
-        | {f"{group} {verb}" for group in groups for verb in verbs}
+        | {"access", "plan", "apply", "audit", "who-got"}
+        | set(GROUPS)
+        | {f"{group} {verb}" for group, verbs in GROUPS.items() for verb in verbs}
     )
 
 
@@ -65,6 +75,8 @@ def test_every_command_has_help_with_an_example(stillroom: Stillroom, path: tupl
 
 PRINTING = ["use", "whoami", "upload", "list", "push", "user list", "user show"]
 PRINTING += ["index create", "index list", "index show", "index set"]
+PRINTING += ["token create", "token list", "token show"]
+PRINTING += ["owner list", "owner add", "owner remove", "owner requests", "plan", "apply"]
 
 
 @pytest.mark.parametrize("name", PRINTING)

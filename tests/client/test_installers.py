@@ -45,7 +45,7 @@ def index(stub: StubServer) -> StubServer:
     stub.script("GET", f"{PAGE}stillroom-demo/", guarded(Reply(200, link.encode(), html)))
     stub.script("GET", f"/dev/sandbox/+f/{WHEEL.filename}", guarded(Reply(200, WHEEL.content)))
     stub.script("HEAD", f"/dev/sandbox/+f/{WHEEL.filename}", guarded(Reply(200, WHEEL.content)))
-    token = {"id": "t2", "token": READER, "scope": "read", "indexes": ["dev/sandbox"]}
+    token = {"id": "t2", "token": READER}
     stub.script("POST", "/dev/+tokens", result_reply(token, "token", 201))
     return stub
 
@@ -120,7 +120,7 @@ def test_pip_of_an_environment_installs_with_a_token_in_a_private_file(
     asked = index.last("POST", "/dev/+tokens")
     assert bearer(asked) == TOKEN
     assert asked.json == {
-        "scope": "read",
+        "allow": ["read"],
         "indexes": ["dev/sandbox"],
         "expires_in": 90 * 24 * 3600,
         "note": "pip on laptop",

@@ -133,7 +133,7 @@ def test_logout_twice_is_no_error(logged_in: Stillroom, stub: StubServer) -> Non
 
 def test_whoami_tells_programs_more(logged_in: Stillroom, stub: StubServer) -> None:
     value = json.loads(logged_in("whoami", "--json").out)
-    assert value == {"server": stub.url, "user": "dev", "groups": [":team"]}
+    assert value == {"server": stub.url, "user": "dev", "groups": [":team"], "token": None}
 
 
 def test_an_expired_login_says_how_to_log_in_again(logged_in: Stillroom, stub: StubServer) -> None:

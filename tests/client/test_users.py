@@ -36,6 +36,24 @@ def test_create_asks_twice_on_a_terminal(
     assert stub.methods().count("PUT /ci") == 1
 
 
+def test_create_without_a_password_sends_none_and_asks_nobody(
+    logged_in: Stillroom, stub: StubServer
+) -> None:
+    stub.script("PUT", "/ci", result_reply({"username": "ci"}, "userconfig", 201))
+    result = logged_in("user", "create", "ci", "email=ci@example.com", "--no-password")
+    assert (result.status, result.err) == (0, "Created the user ci.\n")
+    assert stub.last("PUT", "/ci").json == {"email": "ci@example.com", "password": None}
+
+
+def test_create_takes_a_password_or_none(logged_in: Stillroom, stub: StubServer) -> None:
+    result = logged_in(
+        "user", "create", "ci", "--no-password", "--password-stdin", typed="hunter2\n"
+    )
+    assert result.status == 2
+    assert "either --password-stdin or --no-password" in result.err
+    assert stub.asked == []
+
+
 def test_create_without_a_terminal_names_the_flag(logged_in: Stillroom) -> None:
     result = logged_in("user", "create", "ci")
     assert result.status == 2

@@ -4,9 +4,16 @@ from collections.abc import Sequence
 
 import click
 
+from ..commands.access import access
+from ..commands.audit import audit, who_got
+from ..commands.declarative import apply, plan
+from ..commands.group import group
 from ..commands.index import index
 from ..commands.login import login, logout, whoami
+from ..commands.owner import owner
 from ..commands.projects import list_, push, remove, status, unyank, yank
+from ..commands.publisher import issuer, publisher
+from ..commands.token import token
 from ..commands.upload import upload
 from ..commands.use import use
 from ..commands.user import user
@@ -22,7 +29,13 @@ def stillroom_commands() -> Sequence[click.Command]:
         logout,
         whoami,
         user,
+        group,
         index,
+        access,
+        owner,
+        token,
+        publisher,
+        issuer,
         upload,
         list_,
         remove,
@@ -30,4 +43,8 @@ def stillroom_commands() -> Sequence[click.Command]:
         unyank,
         status,
         push,
+        plan,
+        apply,
+        audit,
+        who_got,
     ]

@@ -36,8 +36,9 @@ def index() -> None:
 def create(session: Session, name: str, options: Sequence[str]) -> None:
     """Create an index and print its options.
 
-    The options of a stage are `bases`, `volatile`, `acl_read`, `acl_upload`, `mirror_whitelist`,
-    `reserved`, `title` and `description`; lists are written with commas.
+    Among the options of a stage are `bases`, `volatile`, `title` and `description`. Who may do
+    what stands in `acl_read`, `acl_upload`, `acl_delete` and `acl_admin`: users, `:group`,
+    `:AUTHENTICATED:` or `:ANONYMOUS:`. Lists are written with commas.
     """
     full_name = _own(session, name)
     created = session.server.create_index(full_name, assignments(options))
@@ -79,7 +80,7 @@ def show(session: Session, name: str | None) -> None:
     "set",
     epilog=examples(
         "stillroom index set dev/base bases=root/pypi",
-        "stillroom index set dev/base acl_upload+=ci",
+        "stillroom index set dev/base acl_upload+=ci,:release",
         "stillroom index set dev/base acl_upload-=ci title-=",
     ),
 )

@@ -1,6 +1,8 @@
 """`login`, `logout` and `whoami`: who asks."""
 
 import dataclasses
+from collections.abc import Mapping
+from typing import Any
 
 import click
 
@@ -8,6 +10,7 @@ from ..errors import LocalTrouble, Refused, ServerTrouble, Unreachable
 from ..platform import TOKEN
 from ..session import Session
 from .options import examples, json_option, password_stdin_option
+from .token import described
 
 
 @click.command(
@@ -68,7 +71,23 @@ def logout(session: Session) -> None:
 @json_option
 @click.pass_obj
 def whoami(session: Session) -> None:
-    """Print who is logged in, as the server sees it."""
+    """Print who is logged in, as the server sees it, and tell about the token in use."""
     me = session.identity
-    value = {"server": session.root, "user": me.user, "groups": list(me.groups)}
+    token = _token_in_use(session, me.user)
+    value = {
+        "server": session.root,
+        "user": me.user,
+        "groups": list(me.groups),
+        "token": token,
+    }
     session.output.data(value, [me.user])
+    for line in described(token) if token else ():
+        session.output.say(line)
+
+
+def _token_in_use(session: Session, user: str) -> Mapping[str, Any] | None:
+    try:
+        return session.server.token_in_use(user)
+    except Refused:
+        # Older servers do not tell.
+        return None

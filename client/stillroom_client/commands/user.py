@@ -27,21 +27,37 @@ def user() -> None:
     epilog=examples(
         "stillroom user create dev",
         "stillroom user create ci email=ci@example.com --password-stdin < password.txt",
+        "stillroom user create ci --no-password",
     )
 )
 @click.argument("name")
 @click.argument("fields", nargs=-1, metavar="[KEY=VALUE]...")
 @password_stdin_option
+@click.option(
+    "--no-password", is_flag=True, help="Without one: nobody logs in by password; only for root."
+)
 @click.pass_obj
-def create(session: Session, name: str, fields: Sequence[str], *, password_stdin: bool) -> None:
+def create(
+    session: Session,
+    name: str,
+    fields: Sequence[str],
+    *,
+    password_stdin: bool,
+    no_password: bool,
+) -> None:
     """Create a user, asking for the password.
 
-    The fields are `email`, `title` and `description`.
+    The fields are `email`, `title` and `description`. Users without a password are for jobs, with
+    trusted publishing, and for people whom a plugin of the server logs in.
     """
+    if no_password and password_stdin:
+        raise WrongUsage("use either --password-stdin or --no-password")
     values = _fields(fields)
-    password = session.password(
-        f"Password for {name}", from_stdin=password_stdin, repeat=not password_stdin
-    )
+    password = None
+    if not no_password:
+        password = session.password(
+            f"Password for {name}", from_stdin=password_stdin, repeat=not password_stdin
+        )
     session.server.create_user(name, values, password)
     session.output.say(f"Created the user {name}.")
 

@@ -1,6 +1,8 @@
 """How installers log in to an index: not at all, by the keyring, or by a token in the URL."""
 
+from collections.abc import Mapping
 from functools import cached_property
+from typing import Any
 
 from ..addresses import IndexName, login_in, with_login, without_login
 from ..session import Session
@@ -59,9 +61,7 @@ class Logins:
         by_keyring = with_login(self._page, user)
         if self.use_keyring and self.work(by_keyring):
             return by_keyring
-        token = self._session.server.create_reader(
-            user, self._index, days=TOKEN_DAYS, note=self._note
-        )
+        token = self._session.server.create_token(user, self._reading()).secret
         if self.use_keyring and self._keyring.keep(self._page, user, token):
             return by_keyring
         if self.use_keyring:
@@ -70,3 +70,11 @@ class Logins:
                 "the token goes into the file instead."
             )
         return with_login(self._page, user, token)
+
+    def _reading(self) -> Mapping[str, Any]:
+        return {
+            "allow": ["read"],
+            "indexes": [str(self._index)],
+            "expires_in": TOKEN_DAYS * 86_400,
+            "note": self._note,
+        }
