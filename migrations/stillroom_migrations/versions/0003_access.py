@@ -212,8 +212,8 @@ def _fetches() -> None:
         sa.Column("token", _NAME, nullable=False),
         sa.Column("address", _NAME, nullable=False),
         sa.Column("held", _NAME, nullable=False),
-        sa.Column("version", _NAME, nullable=False),
         sa.Column("sha256", _NAME, nullable=False),
+        sa.Column("version", _NAME, nullable=False),
         sa.Column("count", sa.Integer, nullable=False),
         sa.PrimaryKeyConstraint(
             "project",
@@ -223,6 +223,8 @@ def _fetches() -> None:
             "user_name",
             "token",
             "address",
+            "held",
+            "sha256",
             name="pk_fetches",
         ),
     )

@@ -6,6 +6,7 @@ A value comes from the first of: a flag (`--max-file-size`), the environment
 
 import dataclasses
 import os
+import re
 import tomllib
 import typing
 from collections.abc import Callable, Iterator, Mapping
@@ -15,6 +16,7 @@ from typing import Any
 
 from stillroom_server.domain.addresses import PrivateUpstreams
 from stillroom_server.domain.errors import StillroomError
+from stillroom_server.domain.hosts import host_name, read_networks, read_outside_url
 from stillroom_server.domain.identity import ANONYMOUS, AUTHENTICATED
 from stillroom_server.domain.options import check_principal, check_upstream_url, check_url
 from stillroom_server.domain.upstream_credentials import UpstreamCredentials
@@ -46,6 +48,18 @@ def _at_least_one(number: int) -> int:
     return number
 
 
+def _days(number: int) -> int:
+    if number > 36_500:
+        raise ValueError("it must be at most 36500, or 0 for ever")
+    return number
+
+
+def _at_least_ten(number: int) -> int:
+    if number < 10:
+        raise ValueError("it must be at least 10")
+    return number
+
+
 def _principals(items: tuple[str, ...]) -> tuple[str, ...]:
     try:
         return tuple(check_principal(item) for item in items)
@@ -65,11 +79,38 @@ def _url_or_nothing(text: str) -> str:
         raise ValueError(_URL_RULE) from None
 
 
+def _outside_url(text: str) -> str:
+    url = _url_or_nothing(text)
+    if url and read_outside_url(url) is None:
+        raise ValueError("its host must be in ASCII (xn--…), and its path in UTF-8")
+    return url
+
+
+def _hosts(items: tuple[str, ...]) -> tuple[str, ...]:
+    if any(host_name(item) is None for item in items):
+        raise ValueError("it must be a list of host names and addresses, without schemes")
+    return items
+
+
+def _networks(items: tuple[str, ...]) -> tuple[str, ...]:
+    try:
+        read_networks(items)
+    except ValueError:
+        raise ValueError("it must be a list of addresses and networks, as 10.0.0.0/8") from None
+    return items
+
+
 def _upstream_or_nothing(text: str) -> str:
     try:
         return check_upstream_url(text) if text else ""
     except ValueError:
         raise ValueError(f"{_URL_RULE}, or a vendor's short form") from None
+
+
+def _audience(text: str) -> str:
+    if text and not re.fullmatch(r"[!-~]{1,200}", text):
+        raise ValueError("it must be up to 200 ASCII characters without spaces")
+    return text
 
 
 def _private_upstreams(items: tuple[str, ...]) -> tuple[str, ...]:
@@ -90,6 +131,20 @@ class Settings:
     host: str = _declare("127.0.0.1", "The address to listen on; 0.0.0.0 for all.")
     port: int = _declare(3141, "The port to listen on.")
     threads: int = _declare(50, "How many requests are worked on at once.", check=_at_least_one)
+    connections: int = _declare(
+        1000, "How many connections may be open at once.", check=_at_least_ten
+    )
+    head_seconds: int = _declare(
+        20,
+        "How long the head of a request may take to arrive, in seconds.",
+        check=_at_least_one,
+    )
+    slow_seconds: int = _declare(
+        30,
+        "For how long a client may send or take too little, in seconds, before its connection is "
+        "closed.",
+        check=_at_least_one,
+    )
     shutdown_seconds: int = _declare(
         30, "How long running requests may take to end after SIGTERM, in seconds."
     )
@@ -104,10 +159,19 @@ class Settings:
         "",
         "The URL that clients use, with its path prefix, where a reverse proxy stands in front; "
         "empty for the one they ask for.",
-        check=_url_or_nothing,
+        check=_outside_url,
+    )
+    hosts: tuple[str, ...] = _declare(
+        (),
+        "The names by which clients may call this server, besides that in `outside_url` and those "
+        "of loopback; without both settings, any.",
+        check=_hosts,
     )
     trusted_proxies: tuple[str, ...] = _declare(
-        (), "The addresses of proxies whose X-Forwarded-* headers are believed; none by default."
+        (),
+        "The addresses and networks of proxies whose X-Forwarded-* headers are believed; none by "
+        "default.",
+        check=_networks,
     )
     open_signup: bool = _declare(
         False, "Whether anybody may create a user for themselves; else only root does."
@@ -118,6 +182,12 @@ class Settings:
     default_acl_read: tuple[str, ...] = _declare(
         (AUTHENTICATED,), "What `acl_read` of a new stage is unless said.", check=_principals
     )
+    oidc_audience: str = _declare(
+        "",
+        "For whom identity tokens must be made out that are exchanged here (trusted publishing); "
+        "empty for a name made from the id of the database.",
+        check=_audience,
+    )
     password_length: int = _declare(8, "How many characters a password has at least.")
     password_hashes_at_once: int = _declare(
         2,
@@ -126,6 +196,23 @@ class Settings:
     )
     login_seconds: int = _declare(
         36_000, "For how many seconds the token of a login is good.", check=_at_least_one
+    )
+    login_failures_per_user: int = _declare(
+        10,
+        "How many passwords may be wrong for one user name within `login_window_seconds`.",
+        check=_at_least_one,
+    )
+    login_failures_per_address: int = _declare(
+        50,
+        "How many passwords from one address may be wrong within that time; the addresses of an "
+        "IPv6 /64 count as one.",
+        check=_at_least_one,
+    )
+    login_failures: int = _declare(
+        1000, "How many passwords may be wrong in all within that time.", check=_at_least_one
+    )
+    login_window_seconds: int = _declare(
+        300, "For how many seconds a wrong password counts.", check=_at_least_one
     )
     max_file_size: int = _declare(2 * 1024**3, "The largest file that may be uploaded, in bytes.")
     page_cache_bytes: int = _declare(
@@ -139,8 +226,9 @@ class Settings:
     )
     private_upstreams: tuple[str, ...] = _declare(
         (),
-        "The hosts, addresses and networks that mirrors may use although they are loopback, "
-        "private or link-local; hosts and addresses may carry `:port`.",
+        "The hosts, addresses and networks that mirrors may use, and issuers of identity tokens, "
+        "although they are loopback, private or link-local; hosts and addresses may carry "
+        "`:port`.",
         check=_private_upstreams,
     )
     upstream_credentials: tuple[str, ...] = _declare(
@@ -163,6 +251,14 @@ class Settings:
     )
     max_mirrored_file_size: int = _declare(
         20 * 1024**3, "The largest file that a mirror passes on, in bytes."
+    )
+    audit_days: int = _declare(
+        400,
+        "For how many days the audit tells who changed what; 0 for ever.",
+        check=_days,
+    )
+    fetches_days: int = _declare(
+        90, "For how many days it is kept who fetched which file; 0 for ever.", check=_days
     )
     log_level: str = _declare("info", "What is logged: debug, info, warning or error.")
 

@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from stillroom_server.domain.errors import StillroomError
 from stillroom_server.plugin.manager import Plugins
@@ -15,7 +15,7 @@ from stillroom_server.storage.database import SqlDatabase
 
 from .assembly import Server, adapters, assemble, database_url, utc_now, version
 from .data_folder import DataFolder
-from .engine import Engine, listen
+from .engine import Engine, Limits, listen
 from .settings import Settings
 
 log = logging.getLogger(__name__)
@@ -24,6 +24,8 @@ SWEEP_SECONDS = 3600.0
 FIRST_SWEEP_SECONDS = 300.0
 MIRRORS_SECONDS = 60.0
 """Between two looks at what mirrors keep and what of it was used."""
+TOKEN_USES_SECONDS = 30.0
+PRUNING_SECONDS = 24 * 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,7 @@ class Prepared:
     """A data folder that is ready; `password` is root's where it was just made."""
 
     folder: DataFolder
-    password: str | None
+    password: str | None = field(repr=False)
 
 
 def prepare(settings: Settings) -> Prepared:
@@ -105,11 +107,16 @@ def serve(settings: Settings, say: Callable[[str], None]) -> None:
             server.application,
             bound,
             threads=settings.threads,
-            max_file_size=settings.max_file_size,
+            limits=Limits(
+                head_seconds=settings.head_seconds,
+                slow_seconds=settings.slow_seconds,
+                connections=settings.connections,
+            ),
             shutdown_seconds=settings.shutdown_seconds,
         )
         chores = Chores(server)
         server.events.start()
+        server.services.fetches.start()
         chores.start()
         for line in banner(settings, prepared, bound.getsockname()[1]):
             say(line)
@@ -176,6 +183,8 @@ class Chores:
         chores = (
             Chore("sweep", FIRST_SWEEP_SECONDS, SWEEP_SECONDS, self._sweep),
             Chore("eviction", MIRRORS_SECONDS, MIRRORS_SECONDS, self._evict),
+            Chore("token uses", TOKEN_USES_SECONDS, TOKEN_USES_SECONDS, self._note_token_uses),
+            Chore("pruning", FIRST_SWEEP_SECONDS, PRUNING_SECONDS, self._prune),
             Chore("old lists", FIRST_SWEEP_SECONDS, SWEEP_SECONDS, self._drop_lists),
         )
         begun = time.monotonic()
@@ -206,6 +215,16 @@ class Chores:
         if fetched != self._evicted_after:
             mirroring.eviction.run_all(self._stop.is_set)
             self._evicted_after = fetched
+
+    def _note_token_uses(self) -> None:
+        self._server.token_uses.flush()
+
+    def _prune(self) -> None:
+        report = self._server.pruning.run(self._stop.is_set)
+        log.info(
+            "pruning: %d entries of the journal deleted, %d blanked; %d rows of fetches deleted",
+            report.deleted, report.blanked, report.fetches,
+        )  # fmt: skip
 
     def _drop_lists(self) -> None:
         dropped = self._server.services.lists.drop_old()

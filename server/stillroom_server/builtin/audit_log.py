@@ -20,6 +20,9 @@ def stillroom_event(entry: JournalEntry) -> None:
         "user": event.user,
         "index": str(event.index) if event.index else None,
         "project": event.project,
+        "token": event.token,
+        "address": event.address,
+        "request": event.request,
         **event.details,
     }
     log.info("%s", json.dumps({key: value for key, value in line.items() if value is not None}))

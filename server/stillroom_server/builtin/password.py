@@ -1,4 +1,4 @@
-"""Authentication by password, with argon2id (RFC 9106)."""
+"""Authentication by password, with argon2id (RFC 9106), and which passwords are too common."""
 
 import threading
 from collections.abc import Iterator
@@ -73,3 +73,23 @@ class Argon2Hasher:
 
             self._hasher = PasswordHasher()
         return self._hasher
+
+
+class ListedPasswords:
+    """The passwords that were most used where passwords leaked (the port `CommonPasswords`)."""
+
+    def __contains__(self, password: object, /) -> bool:
+        """Whether it is one of them, in upper or lower case."""
+        return isinstance(password, str) and password.lower() in _listed()
+
+    def __len__(self) -> int:
+        return len(_listed())
+
+
+def _listed() -> list[str]:
+    # Imported late, because it takes 8 MB, and passwords are set rarely. Of the library we want
+    # the list alone: its estimate of a password's strength is nothing that a rule can be told by.
+    from zxcvbn.frequency_lists import FREQUENCY_LISTS
+
+    passwords: list[str] = FREQUENCY_LISTS["passwords"]
+    return passwords

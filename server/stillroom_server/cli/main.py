@@ -29,6 +29,8 @@ cli.add_command(serving.settings)
 cli.add_command(database.db)
 cli.add_command(maintenance.passwd)
 cli.add_command(maintenance.sweep)
+cli.add_command(maintenance.unlock)
+cli.add_command(maintenance.prune)
 cli.add_command(mirror.mirror)
 
 

@@ -5,6 +5,7 @@ import logging
 
 import click
 
+from stillroom_server.app.log_lines import LineFormatter
 from stillroom_server.app.settings import LoadedSettings, SettingsError, declared
 
 from .options import settings_options, shown_value
@@ -66,7 +67,9 @@ def _configure_logging(loaded: LoadedSettings) -> None:
         raise SettingsError(
             f"log_level ({loaded.sources['log_level']}): use debug, info, warning or error"
         )
-    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    lines = logging.StreamHandler()
+    lines.setFormatter(LineFormatter())
+    logging.basicConfig(level=level, handlers=[lines])
     # Each request to an upstream, and each step of a migration, would drown everything else; and
     # httpcore writes down headers, in which there are credentials.
     for name in ("httpx", "httpcore", "alembic"):

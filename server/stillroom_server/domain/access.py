@@ -1,7 +1,7 @@
 """Who may do what: pure rules, each answer with its reason."""
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from .identity import Action, Identity, TokenLimits
@@ -100,29 +100,35 @@ def limits_verdict(
         return allow("no token limits this")
     grants = [grant for grant in limits.grants if action in grant.actions]
     if not grants:
-        return deny(f"this token is not for the action {action}")
+        actions = {str(action) for grant in limits.grants for action in grant.actions}
+        return _outside(f"the action {listed(actions)}, and this is {action}")
     if permission is Permission.USERS_READ:
         return allow("names are visible to everyone who is logged in")
     if index is None:
         if any(grant.indexes is None and grant.projects is None for grant in grants):
             return allow("the token covers everything")
-        return deny("this token is limited to certain indexes or projects")
-    grants = [g for g in grants if g.indexes is None or index.name in g.indexes]
-    if not grants:
-        return deny(f"this token does not cover {index.name}")
+        return _outside("certain indexes or projects, and this is about neither")
+    within = [grant for grant in grants if grant.indexes is None or index.name in grant.indexes]
+    if not within:
+        names = {str(name) for grant in grants for name in grant.indexes or ()}
+        return _outside(f"{listed(names)}, and this is {index.name}")
     if project is None and permission is Permission.UPLOAD:
         return allow(f"the token covers uploads to {index.name}")
-    if any(g.projects is None or project in g.projects for g in grants):
+    if any(grant.projects is None or project in grant.projects for grant in within):
         return allow(f"the token covers {index.name}")
-    if project is None:
-        return deny("this token is limited to certain projects")
-    return deny(f"this token does not cover the project {project} in {index.name}")
+    projects = listed({str(name) for grant in within for name in grant.projects or ()})
+    asked = f"all of {index.name}" if project is None else project
+    return _outside(f"the project {projects}, and this is {asked}")
+
+
+def _outside(limit: str) -> Verdict:
+    return deny(f"the token in use is limited to {limit}; make another token for this")
 
 
 def user_verdict(
     identity: Identity, permission: Permission, target: UserName | None, *, open_signup: bool
 ) -> Verdict:
-    """Rules for what concerns users, their tokens and the making of indexes."""
+    """Rules for what concerns users, their tokens, the making of indexes, and the server."""
     if permission is Permission.USER_CREATE and open_signup:
         return allow("sign-up is open")
     if identity.is_anonymous:
@@ -132,25 +138,38 @@ def user_verdict(
         return limited
     if permission is Permission.USERS_READ:
         return allow("names are visible to everyone who is logged in")
+    if permission is Permission.TOKEN_IN_USE:
+        return allow("whoever is logged in may see and end what they are logged in with")
     if permission is Permission.USER_DELETE and target == ROOT:
         return deny("root cannot be deleted")
     if identity.is_root:
-        return allow("root administers users")
+        return allow("root administers the server and its users")
+    if permission is Permission.SERVER_ADMIN:
+        return deny(f"only root administers the server, and you are {identity.user}")
     if permission is Permission.USER_CREATE:
         return deny("only root creates users here")
     if identity.user == target:
         return allow("it is their own")
-    return deny(f"{identity.user} may not do this for {target}")
+    return deny(f"{identity.user} may not do this for {target}; {target} and root may")
 
 
 def index_verdict(
-    identity: Identity, permission: Permission, index: Index, project: ProjectName | None = None
+    identity: Identity,
+    permission: Permission,
+    index: Index,
+    project: ProjectName | None = None,
+    *,
+    is_reader: bool = False,
 ) -> Verdict:
-    """Rules for changing one index and what it holds."""
+    """Rules for changing one index and what it holds.
+
+    The refusal tells who stands in the index's list where `is_reader` says that they may read
+    the index, and so its options.
+    """
     limited = limits_verdict(identity.limits, permission, index, project)
     if not limited:
         return limited
-    return _of_one(identity, permission, index)
+    return _of_one(identity, permission, index, is_reader=is_reader)
 
 
 def read_verdict(
@@ -160,27 +179,71 @@ def read_verdict(
 
     Dropping it silently would open the door to a public project of the same name.
     """
-    limited = limits_verdict(identity.limits, Permission.READ, lineage.asked, project)
+    asked = lineage.asked
+    limited = limits_verdict(identity.limits, Permission.READ, asked, project)
     if not limited:
         return limited
+    own = _of_one(identity, Permission.READ, asked)
+    if not own:
+        return own
     for index in lineage:
-        verdict = _of_one(identity, Permission.READ, index)
-        if verdict:
-            continue
-        if index.name == lineage.name:
-            return verdict
-        return deny(f"{lineage.name} inherits from {index.name}, and {verdict.reason}")
-    return allow("every index of the lineage may be read")
+        verdict = own if index is asked else _of_one(identity, Permission.READ, index)
+        if not verdict:
+            return deny(f"{asked.name} inherits from {index.name}, and {verdict.reason}")
+    return own
 
 
-def _of_one(identity: Identity, permission: Permission, index: Index) -> Verdict:
+def has_any_right(identity: Identity, index: Index) -> bool:
+    """Whether the owner, root or any access list gives them anything in an index."""
+    return any(_of_one(identity, permission, index) for permission in LISTS)
+
+
+def _of_one(
+    identity: Identity, permission: Permission, index: Index, *, is_reader: bool = False
+) -> Verdict:
     """Whether the owner, root or an access list gives the permission."""
-    if identity.is_root or identity.user == index.name.user:
-        return allow("root and the owner may do everything in an index")
+    if identity.is_root:
+        return allow("root may do everything in every index")
+    if identity.user == index.name.user:
+        return allow(f"the owner may do everything in {index.name}")
     option = LISTS[permission]
-    if not index.acl(option).isdisjoint(identity.principals):
-        return allow(f"{option} of {index.name} names them")
-    return deny(f"{_who(identity)} is not in {option} of {index.name}")
+    entries = index.acl(option)
+    theirs = entries & identity.principals
+    if theirs:
+        return allow(f"{option} of {index.name} names {listed(theirs)}")
+    refusal = f"{_who(identity)} may not {_VERBS[permission]} {index.name}"
+    if is_reader:
+        return deny(f"{refusal}: {option} names {listed(entries)}. Its {_granters(index)}")
+    return deny(f"{refusal}: its {_granters(index)}")
+
+
+_VERBS: Mapping[Permission, str] = {
+    Permission.READ: "read",
+    Permission.UPLOAD: "upload to",
+    Permission.REMOVE: "delete or yank in",
+    Permission.INDEX_MODIFY: "administer",
+    Permission.INDEX_DELETE: "delete",
+}
+
+_MOST_LISTED = 5
+"""Entries of a list in a message. A longer one would not fit into a reason phrase."""
+
+
+def listed(entries: Collection[str]) -> str:
+    """Entries of a list for a message: sorted, and only the first few of many."""
+    if not entries:
+        return "nobody"
+    names = sorted(entries)
+    if len(names) > _MOST_LISTED:
+        shown = ", ".join(names[:_MOST_LISTED])
+        return f"{shown} and {len(names) - _MOST_LISTED} more"
+    return " and ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)
+
+
+def _granters(index: Index) -> str:
+    owner = index.name.user
+    owners = "owner root" if owner == ROOT else f"owner {owner}, root"
+    return f"{owners}, or who is in acl_admin can change that"
 
 
 def _who(identity: Identity) -> str:

@@ -172,9 +172,19 @@ class PrivateUpstreams:
 
     def refusal_of_url(self, url: str) -> str | None:
         """The same of the host in an http or https URL."""
-        parts = urlsplit(url)
-        port = parts.port or (443 if parts.scheme == "https" else 80)
-        return self.refusal_of_literal(parts.hostname or "", port)
+        return self.refusal_of_literal(*_host_and_port(url))
+
+    def names(self, url: str) -> bool:
+        """Whether the host of an http(s) URL is itself among the entries, whatever the DNS says.
+
+        A host that is an address is there with its network too.
+        """
+        host, port = _host_and_port(url)
+        mine = [entry for entry in self.entries if entry.port in {None, port}]
+        if any(entry.host == _plain(host) for entry in mine):
+            return True
+        found = literals(host)
+        return bool(found) and all(self._allows(host, each, each, port) for each in found)
 
     def _allows(self, host: str, address: Address, target: Address, port: int) -> bool:
         return any(
@@ -183,7 +193,12 @@ class PrivateUpstreams:
         )
 
 
-HINT = "name it in the setting private_upstreams if mirrors may use it"
+def _host_and_port(url: str) -> tuple[str, int]:
+    parts = urlsplit(url)
+    return parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+
+
+HINT = "name it in the setting private_upstreams if it may be used"
 """What to do about a refusal; it follows its reason."""
 
 _ITEM = re.compile(

@@ -6,10 +6,13 @@
      │    ├── NotAuthenticated   who asks is not known, or gave credentials that are wrong
      │    ├── TooManyAttempts    too many wrong passwords; passwords are not looked at for a while
      │    ├── Forbidden          who asks is known and may not
+     │    │    └── NeedsApproval   not yet: who administers the index may approve it
      │    ├── NotFound           it does not exist
      │    ├── Gone               it existed and was deleted
      │    ├── Conflict           it contradicts what is there
+     │    ├── PreconditionFailed  it was meant for another state than there is
      │    ├── NotAcceptable      no form of the answer suits the client
+     │    ├── MintRefused        no token is given for an identity token
      │    └── TooLarge           it is over a limit
      └── Trouble                 ours or the upstream's; worth another try later
           ├── UpstreamFailed     the upstream cannot be reached or answers nonsense
@@ -26,6 +29,7 @@ one sentence that names the field, the rule and, where it helps, what to do next
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 
 class StillroomError(Exception):
@@ -85,6 +89,10 @@ class Forbidden(Refusal):
     """Who asks is known, and may not do this."""
 
 
+class NeedsApproval(Forbidden):
+    """They may not bring this project into the index until it is approved."""
+
+
 class NotFound(Refusal):
     """It does not exist."""
 
@@ -97,8 +105,26 @@ class Conflict(Refusal):
     """It contradicts what is there already."""
 
 
+class PreconditionFailed(Refusal):
+    """It was meant for what the client has seen, and that has changed since."""
+
+
 class NotAcceptable(Refusal):
     """None of the forms in which the answer exists is acceptable to the client."""
+
+
+MintCode = Literal[
+    "invalid-payload", "invalid-token", "invalid-publisher", "invalid-reuse-token", "not-enabled"
+]
+"""Why no token is given, in the words that publishing tools know."""
+
+
+class MintRefused(Refusal):
+    """No token is given for an identity token; `code` is the protocol's word for why."""
+
+    def __init__(self, code: MintCode, message: str) -> None:
+        super().__init__(message)
+        self.code: MintCode = code
 
 
 class TooLarge(Refusal):

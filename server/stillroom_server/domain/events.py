@@ -19,6 +19,7 @@ class EventKind(enum.StrEnum):
     GROUP_CHANGED = "group-changed"
     GROUP_DELETED = "group-deleted"
     TOKEN_CREATED = "token-created"  # noqa: S105 - the name of an event
+    TOKEN_CHANGED = "token-changed"  # noqa: S105 - the name of an event
     TOKEN_REVOKED = "token-revoked"  # noqa: S105 - the name of an event
     ISSUER_ADDED = "issuer-added"
     ISSUER_REMOVED = "issuer-removed"
@@ -41,6 +42,10 @@ class EventKind(enum.StrEnum):
     PROJECT_REQUEST_DECLINED = "project-request-declined"
     MIRROR_PAGE_CHANGED = "mirror-page-changed"
     MIRROR_FILE_REFUSED = "mirror-file-refused"
+
+
+OF_MIRRORS = frozenset({EventKind.MIRROR_PAGE_CHANGED, EventKind.MIRROR_FILE_REFUSED})
+"""What mirrors record of themselves; everything else is what somebody did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +78,18 @@ class Event:
         project: ProjectName | None = None,
         details: Mapping[str, object] | None = None,
     ) -> "Event":
-        """What somebody did: the only way to record what a request changes."""
+        """What somebody did: the only way to record what a request changes.
+
+        A tool that acts for nobody whom we know is named in the details.
+        """
+        tool = {} if identity.tool is None else {"by": identity.tool}
         return cls(
             kind,
             actor=identity.user,
             user=user,
             index=index,
             project=project,
-            details=details or {},
+            details={**(details or {}), **tool},
             token=identity.token,
             address=identity.address,
             request=identity.request,

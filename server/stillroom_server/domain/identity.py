@@ -2,7 +2,7 @@
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TypeVar
 
@@ -91,6 +91,19 @@ class TokenLimits:
             return False
         return all(any(own.covers(grant) for own in self.grants) for grant in other.grants)
 
+    @property
+    def indexes(self) -> frozenset[IndexName]:
+        """Every index that a grant names."""
+        return frozenset(name for grant in self.grants for name in grant.indexes or ())
+
+    def without(self, index: IndexName) -> "TokenLimits":
+        """What is left when an index is gone: no grant at all, if no other one was named."""
+        named = (
+            grant if grant.indexes is None else replace(grant, indexes=grant.indexes - {index})
+            for grant in self.grants
+        )
+        return TokenLimits(tuple(grant for grant in named if grant.indexes != frozenset()))
+
 
 class TokenKind(enum.StrEnum):
     """Where a token came from."""
@@ -109,7 +122,8 @@ class Token:
 
     `id` is public (it appears in lists and logs), `digest` is the SHA-256 of the secret. Without
     `limits` it is good for whatever its user may do. `groups` are those that a plugin gave at
-    login, without a colon; `publisher` is the id of the trusted publisher that it was made for.
+    login, without a colon; `publisher` is the id of the trusted publisher that it was made for, or
+    the ids of several, with commas.
     `used` is when it was last used, to the minute.
     """
 
@@ -143,8 +157,11 @@ class Credentials:
 class Identity:
     """Who asks now. The anonymous identity has no user.
 
+    `groups` are those that plugins gave, and stay with the token of a login; `memberships` are
+    those of our own groups, and are looked up for each request.
     `token` is the id of the token that was used. `address` (the client's) and `request` (the id
-    of the request) say from where, for the audit; no decision is made by them.
+    of the request) say from where, and `tool` what acts where no user does, for the audit; no
+    decision is made by them.
     """
 
     user: UserName | None = None
@@ -154,6 +171,12 @@ class Identity:
     expires: datetime | None = None
     address: str | None = None
     request: str | None = None
+    memberships: frozenset[str] = frozenset()
+    tool: str | None = None
+
+    def from_where(self, other: "Identity") -> "Identity":
+        """The same, asking from where another one does."""
+        return replace(self, address=other.address, request=other.request)
 
     @property
     def is_anonymous(self) -> bool:
@@ -166,12 +189,20 @@ class Identity:
         return self.user == ROOT
 
     @property
+    def all_groups(self) -> frozenset[str]:
+        """The groups of both kinds, without a colon."""
+        return self.groups | self.memberships
+
+    @property
     def principals(self) -> frozenset[str]:
         """The entries of an access list that mean this identity."""
         if self.user is None:
             return frozenset({ANONYMOUS})
-        groups = {f":{group}" for group in self.groups}
+        groups = {f":{group}" for group in self.all_groups}
         return frozenset({ANONYMOUS, AUTHENTICATED, self.user, *groups})
 
 
 NOBODY = Identity()
+
+COMMAND_LINE = Identity(tool="command line")
+"""The server's own command line: whoever may run it is known to the operating system only."""

@@ -2,6 +2,8 @@
 
 import enum
 import fnmatch
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -63,6 +65,12 @@ class Index:
     def volatile(self) -> bool:
         """Whether files may be replaced and removed without force."""
         return self.options.get("volatile") is not False
+
+    @property
+    def options_tag(self) -> str:
+        """Names the state of the options: another one after each change, 32 hex digits."""
+        said = json.dumps([self.id, self.options], sort_keys=True, default=list)
+        return hashlib.sha256(said.encode()).hexdigest()[:32]
 
     def acl(self, option: str) -> frozenset[str]:
         """The entries of an access list, such as `acl_read`."""

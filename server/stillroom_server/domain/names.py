@@ -35,6 +35,26 @@ def user_name(text: str) -> UserName:
     return UserName(text)
 
 
+_GROUP = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?", re.ASCII)
+_NO_GROUPS = frozenset({"anonymous", "authenticated"})
+
+
+def group_name(text: str) -> str:
+    """Check a group's name, without the colon that it has in access lists.
+
+    Raises InvalidRequest if it is not 1 to 64 characters of letters, digits and `._-`, or could
+    be taken for `:ANONYMOUS:` or `:AUTHENTICATED:`.
+    """
+    if not _GROUP.fullmatch(text) or text.lower() in _NO_GROUPS:
+        rule = (
+            f"{shown(text)} is not a group's name; use 1 to 64 ASCII letters, digits and '.', "
+            "'_', '-', starting and ending with a letter or digit, and neither 'anonymous' nor "
+            "'authenticated'"
+        )
+        raise InvalidRequest.one("group", rule)
+    return text
+
+
 @dataclass(frozen=True, order=True, slots=True)
 class IndexName:
     """The full name of an index, `user/index`."""

@@ -192,7 +192,7 @@ def read_options(declared: Sequence[Option], raw: Mapping[str, object]) -> dict[
 
 
 def _unknown(key: str, known: Iterable[str]) -> Fault:
-    return Fault(key, f"unknown option; this index type has {', '.join(sorted(known))}")
+    return Fault(key, f"unknown option; there are {', '.join(sorted(known))}")
 
 
 _OPERATION = re.compile(

@@ -1,7 +1,7 @@
 """Finds the plugins and asks them: a typed face on the hooks."""
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar, cast
 
@@ -11,7 +11,8 @@ from stillroom_server.domain.errors import StillroomError
 from stillroom_server.domain.events import JournalEntry
 from stillroom_server.domain.identity import Credentials, Identity
 from stillroom_server.domain.indexes import IndexType
-from stillroom_server.services.ports import Accounts, Listener
+from stillroom_server.domain.names import UserName
+from stillroom_server.services.ports import Accounts, GroupSource, Listener
 
 from .api import BlobStoreKind
 from .specs import PROJECT, ServerHooks
@@ -29,6 +30,24 @@ class _Named(Protocol):
 
 
 _N = TypeVar("_N", bound=_Named)
+
+
+@dataclass(frozen=True, slots=True)
+class PluginGroups:
+    """One plugin as a source of groups, so that another's failure is not its own."""
+
+    implementation: pluggy.HookImpl
+
+    @property
+    def name(self) -> str:
+        """The plugin's name."""
+        return self.implementation.plugin_name
+
+    def groups_of(self, user: UserName) -> Collection[str] | None:
+        """Call the plugin's own implementation."""
+        given = {"user": user}
+        answer = self.implementation.function(*(given[n] for n in self.implementation.argnames))
+        return cast("Collection[str] | None", answer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +115,11 @@ class Plugins:
         """All types of indexes, by name; raises PluginError if two have one name."""
         answers: list[Sequence[IndexType]] = self._manager.hook.stillroom_index_types()
         return _by_name("index type", answers)
+
+    def group_sources(self) -> list[GroupSource]:
+        """The plugins that know groups of users."""
+        implementations = self._manager.hook.stillroom_groups.get_hookimpls()
+        return [PluginGroups(implementation) for implementation in implementations]
 
     def listeners(self) -> list[Listener]:
         """The plugins that want to be told of events, each with a cursor of its own."""

@@ -11,7 +11,7 @@ by the entry-point group `stillroom_server.plugins`. Everything that a plugin ma
 is in `stillroom_server.plugin.api`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import pluggy
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from stillroom_server.domain.events import JournalEntry
     from stillroom_server.domain.identity import Credentials, Identity
     from stillroom_server.domain.indexes import IndexType
+    from stillroom_server.domain.names import UserName
     from stillroom_server.services.ports import Accounts
 
     from .api import BlobStoreKind
@@ -50,6 +51,24 @@ class ServerHooks:
         Return None if you do not know them: another plugin may. Raise NotAuthenticated to
         refuse them for good, Trouble where you cannot tell now. `accounts` checks Stillroom's
         own tokens and passwords. Remember what is slow to find out.
+
+        Credentials with a user name that are no token of Stillroom's are taken for a password
+        that may be guessed: you are asked only within the limits of wrong passwords. One that
+        nobody knew is refused for five minutes without asking again. What `accounts` said of the
+        credentials of a request, and you passed on as it is, is remembered for as long as nothing
+        changes and for five minutes at most; for all else you are asked each time.
+        """
+
+    @hookspec
+    def stillroom_groups(self, user: "UserName") -> "Collection[str] | None":
+        """Say in which groups a user is (collect).
+
+        Asked for requests that are made with a token of Stillroom's, or with a password where
+        `stillroom_authenticate` gave no groups. Return names without a colon, none of them where
+        the user is in no group, and None where you do not know the user: then the groups that
+        were given at the login hold. Raise whatever you like where you cannot tell now. An answer
+        holds for five minutes, and for an hour where you fail after that; then requests of that
+        user are answered by 503.
         """
 
     @hookspec

@@ -11,9 +11,9 @@ from stillroom_server.domain.access import (
     user_verdict,
 )
 from stillroom_server.domain.errors import Forbidden, InvalidRequest, NotAuthenticated, NotFound
-from stillroom_server.domain.identity import Identity
+from stillroom_server.domain.identity import NOBODY, Identity
 from stillroom_server.domain.lineage import Lineage, lineage_of
-from stillroom_server.domain.names import IndexName, UserName, user_name
+from stillroom_server.domain.names import IndexName, ProjectName, UserName, user_name
 
 from .caching import SerialCache
 from .ports import Database, Unit
@@ -24,10 +24,10 @@ REFUSED = "Log in to see or change this, or check the credentials that were sent
 
 def lineage_in(unit: Unit, name: IndexName) -> Lineage:
     """An index with all that it inherits; raises NotFound."""
-    index = unit.indexes.get(name)
-    if index is None:
+    found = {index.name: index for index in unit.indexes.with_bases(name)}
+    if name not in found:
         raise NotFound(f"There is no index {name}.")
-    return lineage_of(index, unit.indexes.get)
+    return lineage_of(found[name], found.get)
 
 
 class Access:
@@ -38,14 +38,19 @@ class Access:
         self._open_signup = open_signup
         self._lineages: SerialCache[IndexName, Lineage] = SerialCache(2_000)
 
-    def lineage(self, name: IndexName) -> Lineage:
-        """An index with all that it inherits; raises NotFound."""
-        serial = self._database.serial()
-        lineage = self._lineages.get(serial, name)
-        if lineage is None:
-            with self._database.reading() as unit:
-                lineage = replace(lineage_in(unit, name), serial=serial)
-            self._lineages.put(serial, name, lineage)
+    def lineage(self, name: IndexName, serial: int | None = None) -> Lineage:
+        """An index with all that it inherits; raises NotFound.
+
+        `serial` is the one that a request began with; it is read where None is given.
+        """
+        if serial is None:
+            serial = self._database.serial()
+        return self._lineages.get(serial, name) or self._read(name, serial)
+
+    def _read(self, name: IndexName, serial: int) -> Lineage:
+        with self._database.reading() as unit:
+            lineage = replace(lineage_in(unit, name), serial=serial)
+        self._lineages.put(serial, name, lineage)
         return lineage
 
     def may_read(self, identity: Identity, name: IndexName) -> bool:
@@ -56,7 +61,7 @@ class Access:
             return False
 
     def check_open(self, identity: Identity, permission: Permission) -> None:
-        """A route that concerns no user and no index: only OPEN and USERS_READ make sense."""
+        """A route that concerns no user and no index: OPEN, USERS_READ or SERVER_ADMIN."""
         if permission is Permission.OPEN:
             return
         self._settle(identity, user_verdict(identity, permission, None, open_signup=False))
@@ -77,29 +82,68 @@ class Access:
         return name
 
     def check_index(
-        self, identity: Identity, permission: Permission, user: str, index: str
+        self,
+        identity: Identity,
+        permission: Permission,
+        user: str,
+        index: str,
+        project: ProjectName | None = None,
+        *,
+        serial: int | None = None,
     ) -> Lineage:
         """A route that concerns an index; raises NotAuthenticated, NotFound or Forbidden.
 
-        Who is not logged in learns nothing, not even whether the index exists.
+        `project` is what the route is about, None for the index as a whole: tokens may be limited
+        to certain projects. Who is not logged in learns nothing, not even whether the index
+        exists.
         """
         try:
-            lineage = self.lineage(IndexName.checked(user, index))
+            name = IndexName.checked(user, index)
+            if identity.is_anonymous:
+                return self._open_to_everyone(permission, name, project, serial)
+            lineage = self.lineage(name, serial)
         except (InvalidRequest, NotFound) as error:
             if identity.is_anonymous:
                 raise NotAuthenticated(REFUSED) from None
             raise NotFound(f"There is no index {user}/{index}.") from error
-        self._settle(identity, self.verdict(identity, permission, lineage))
+        self._settle(identity, self.verdict(identity, permission, lineage, project))
         return lineage
 
-    def verdict(self, identity: Identity, permission: Permission, lineage: Lineage) -> Verdict:
+    def _open_to_everyone(
+        self,
+        permission: Permission,
+        name: IndexName,
+        project: ProjectName | None,
+        serial: int | None,
+    ) -> Lineage:
+        """The lineage of an index where strangers may; raises NotAuthenticated or NotFound.
+
+        A refusal costs one query, whatever exists and whatever is remembered: else the time that
+        it takes would tell strangers what the words do not.
+        """
+        if serial is None:
+            serial = self._database.serial()
+        lineage = self._lineages.get(serial, name)
+        if lineage is None or not self.verdict(NOBODY, permission, lineage, project):
+            lineage = self._read(name, serial)
+        self._settle(NOBODY, self.verdict(NOBODY, permission, lineage, project))
+        return lineage
+
+    def verdict(
+        self,
+        identity: Identity,
+        permission: Permission,
+        lineage: Lineage,
+        project: ProjectName | None = None,
+    ) -> Verdict:
         """May they, and why or why not."""
         if permission is Permission.READ:
-            return read_verdict(identity, lineage)
+            return read_verdict(identity, lineage, project)
         asked = lineage.asked
         if permission is Permission.UPLOAD and asked.has_upstream and not identity.is_anonymous:
             return deny(f"{asked.name} is a mirror and takes no uploads; use a stage")
-        return index_verdict(identity, permission, asked)
+        is_reader = bool(read_verdict(identity, lineage, project))
+        return index_verdict(identity, permission, asked, project, is_reader=is_reader)
 
     def _settle(self, identity: Identity, verdict: Verdict) -> None:
         if verdict:

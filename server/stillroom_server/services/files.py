@@ -10,7 +10,7 @@ from stillroom_server.domain.errors import Forbidden, NotFound, StorageBusy
 from stillroom_server.domain.files import File
 from stillroom_server.domain.indexes import Index
 from stillroom_server.domain.lineage import Lineage, Origin, origin_of
-from stillroom_server.domain.names import ProjectName
+from stillroom_server.domain.names import IndexName, ProjectName
 from stillroom_server.domain.upstream import KeptFile
 
 from .companions import METADATA, PROVENANCE, SUFFIXES, Companions, FetchWheel
@@ -55,11 +55,13 @@ class Address:
 class Content:
     """Something to send: a blob that is here, or a download to follow.
 
-    `sha256` is None until it is known. `size` is None only where nothing but the headers was
-    asked for and the upstream does not say it. `modified` is when the file was uploaded or
-    fetched. `is_lasting` tells whether there will never be anything else at this address.
+    `held` is the index in which it lives. `sha256` is None until it is known. `size` is None only
+    where nothing but the headers was asked for and the upstream does not say it. `modified` is
+    when the file was uploaded or fetched. `is_lasting` tells whether there will never be anything
+    else at this address.
     """
 
+    held: IndexName
     filename: str
     sha256: str | None
     modified: datetime | None
@@ -88,8 +90,12 @@ class Content:
 
 @dataclass(frozen=True, slots=True)
 class Redirect:
-    """The client shall fetch the file from this URL, which is the upstream's."""
+    """The client shall fetch the file from this URL, which is the upstream's.
 
+    `held` is the mirror that lists it.
+    """
+
+    held: IndexName
     url: str
 
 
@@ -213,7 +219,13 @@ class FileService:
         elif address.companion:
             raise missing
         return Content(
-            address.name, sha256, file.uploaded, size, is_lasting=True, _store=self._store
+            file.index,
+            address.name,
+            sha256,
+            file.uploaded,
+            size,
+            is_lasting=True,
+            _store=self._store,
         )
 
     # Mirrors
@@ -230,16 +242,16 @@ class FileService:
     ) -> Content | Redirect:
         if address.companion == PROVENANCE:
             kept = self._companions.provenance(mirror, address.project, listed)
-            return self._here(kept, is_lasting=False)
+            return self._here(mirror, kept, is_lasting=False)
         has_digest = address.digest != NO_DIGEST
         if address.companion == METADATA:
             return self._metadata(mirror, address, listed, fetch=fetch)
         kept_content = self._kept(mirror, address.project, listed)
         if kept_content is not None:
             self._uses.note(mirror, address.project, kept_content)
-            return self._here(kept_content, is_lasting=has_digest)
+            return self._here(mirror, kept_content, is_lasting=has_digest)
         if mirror.sends_clients_upstream:
-            return Redirect(listed.said.url)
+            return Redirect(mirror.name, listed.said.url)
         sha256 = listed.file.hashes.get("sha256")
         if fetch:
             download = self._start(mirror, address.project, listed)
@@ -248,7 +260,9 @@ class FileService:
         else:
             download = None
             size = self._downloads.size(self._wanted(mirror, address.project, listed))
-        return Content(address.filename, sha256, None, size, has_digest, self._store, download)
+        return Content(
+            mirror.name, address.filename, sha256, None, size, has_digest, self._store, download
+        )
 
     def _metadata(
         self, mirror: Index, address: Address, listed: Listed, *, fetch: bool
@@ -259,8 +273,10 @@ class FileService:
         # Without a promised digest, the wheel may turn out to hold other metadata than its parts.
         is_lasting = promised is not None and address.digest != NO_DIGEST
         if kept is None:
-            return Content(address.name, promised, None, None, is_lasting, self._store)
-        return self._here(kept, is_lasting=is_lasting)
+            return Content(
+                mirror.name, address.name, promised, None, None, is_lasting, self._store
+            )
+        return self._here(mirror, kept, is_lasting=is_lasting)
 
     def _wheel_fetch(self, index: Index, project: ProjectName, listed: Listed) -> FetchWheel:
         return lambda: self._start(index, project, listed).wait()
@@ -300,9 +316,15 @@ class FileService:
         with self._database.reading() as unit:
             return kept_file(unit, mirror, project, file.filename, file.hashes.get("sha256"))
 
-    def _here(self, kept: KeptFile, *, is_lasting: bool) -> Content:
+    def _here(self, mirror: Index, kept: KeptFile, *, is_lasting: bool) -> Content:
         return Content(
-            kept.filename, kept.sha256, kept.fetched, kept.size, is_lasting, self._store
+            mirror.name,
+            kept.filename,
+            kept.sha256,
+            kept.fetched,
+            kept.size,
+            is_lasting,
+            self._store,
         )
 
 

@@ -1,11 +1,17 @@
 """Indexes: create, change, delete."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from stillroom_server.domain.access import Permission
 from stillroom_server.domain.addresses import PrivateUpstreams
-from stillroom_server.domain.errors import Conflict, Fault, Forbidden, InvalidRequest
+from stillroom_server.domain.errors import (
+    Conflict,
+    Fault,
+    Forbidden,
+    InvalidRequest,
+    PreconditionFailed,
+)
 from stillroom_server.domain.events import Event, EventKind
 from stillroom_server.domain.identity import Identity
 from stillroom_server.domain.indexes import Index, IndexType
@@ -15,6 +21,7 @@ from stillroom_server.domain.options import Options, OptionValue, apply_operatio
 
 from .access import Access, lineage_in
 from .ports import Clock, Database, Unit
+from .tokens import forget_index
 
 OWNER = ":OWNER:"
 """In the default of an access list: the user whose index it is."""
@@ -71,14 +78,25 @@ class IndexService:
         return index
 
     def change(
-        self, identity: Identity, name: IndexName, patch: Patch, *, refuse_noop: bool = False
+        self,
+        identity: Identity,
+        name: IndexName,
+        patch: Patch,
+        *,
+        refuse_noop: bool = False,
+        expected: Container[str] | None = None,
     ) -> Index:
         """Change options; what is not named stays as it is.
 
-        Raises as `create` does; with `refuse_noop` also InvalidRequest if nothing would change.
+        Raises as `create` does; with `refuse_noop` also InvalidRequest if nothing would change,
+        and PreconditionFailed if the `options_tag` is none of the `expected`.
         """
         with self._database.writing() as unit:
             index = lineage_in(unit, name).asked
+            if expected is not None and index.options_tag not in expected:
+                raise PreconditionFailed(
+                    f"If-Match: the options of {name} were changed meanwhile; read them again."
+                )
             index_type = self._type(index.type)
             options = _patched(index_type, index, patch)
             if options == index.options:
@@ -113,6 +131,7 @@ class IndexService:
                 raise Conflict(f"Index {name} cannot be deleted: {listed} inherits from it.")
             unit.indexes.delete(index)
             unit.journal.record(Event.by(identity, EventKind.INDEX_DELETED, index=name))
+            forget_index(unit, identity, name)
 
     def _type(self, name: object) -> IndexType:
         index_type = self._types.get(name) if isinstance(name, str) else None

@@ -4,6 +4,7 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from stillroom_server.domain.access import Permission, limits_verdict
 from stillroom_server.domain.distributions import release_key
 from stillroom_server.domain.errors import Conflict, Forbidden
 from stillroom_server.domain.events import Event, EventKind
@@ -13,8 +14,10 @@ from stillroom_server.domain.indexes import Index
 from stillroom_server.domain.lineage import Lineage, origin_of
 from stillroom_server.domain.metadata import MetadataValue
 from stillroom_server.domain.names import IndexName, ProjectName
+from stillroom_server.domain.ownership import Holding
 
 from .access import lineage_in
+from .owners import check_standing, own_after_upload
 from .ports import Unit
 
 
@@ -46,12 +49,14 @@ def link_file(
     Raises what `check_addition` does.
     """
     new = addition.file
-    index, held = check_addition(unit, name, addition.project, new)
+    place = check_addition(unit, identity, name, addition.project, new)
+    index, held = place.index, place.held
     if held is not None and held.sha256 == new.sha256:
         return Outcome.UNCHANGED
     if held is not None:
         unit.files.delete(held, new.uploaded)
     _add(unit, index, addition, replaces=held is not None)
+    own_after_upload(unit, identity, index, addition.project, place.holding)
     details = {"filename": new.filename, "version": new.version, "sha256": new.sha256}
     unit.journal.record(
         Event.by(
@@ -65,20 +70,46 @@ def link_file(
     return Outcome.ADDED if held is None else Outcome.REPLACED
 
 
-def check_addition(
-    unit: Unit, name: IndexName, project: ProjectName, new: NewFile
-) -> tuple[Index, File | None]:
-    """The stage, and the file that it holds under the name of the new one.
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a file goes: the stage, what it knows of the project, and the file of that name."""
 
-    Raises NotFound where there is no such index, Forbidden where it is a mirror or the status of
-    the project takes no uploads, and Conflict where the project or the file may not have its
-    name.
+    index: Index
+    holding: Holding
+    held: File | None
+
+
+def check_addition(
+    unit: Unit, identity: Identity, name: IndexName, project: ProjectName, new: NewFile
+) -> Place:
+    """Where the new file goes; raises Conflict where it may not have its name.
+
+    Raises also what `check_project` does.
+    """
+    index, holding = check_project(unit, identity, name, project)
+    return Place(index, holding, _check_name(unit, index, new))
+
+
+def check_project(
+    unit: Unit, identity: Identity, name: IndexName, project: ProjectName
+) -> tuple[Index, Holding]:
+    """The stage, and what it knows of a project to which somebody wants to add.
+
+    That they may upload to the stage has been checked before. Raises NotFound where there is no
+    such index; Forbidden (or NotAuthenticated) where it is a mirror, the token is for other
+    projects, the project is others' or its status takes no uploads; NeedsApproval where it is
+    new and they may ask for it; Conflict where it may not have its name.
     """
     lineage = lineage_in(unit, name)
     index = lineage.asked
     if index.has_upstream:
         raise Forbidden(f"Not allowed: {name} is a mirror and takes no uploads; use a stage.")
+    limited = limits_verdict(identity.limits, Permission.UPLOAD, index, project)
+    if not limited:
+        raise Forbidden(f"Not allowed: {limited.reason}.")
     held = unit.projects.get(index, project)
+    lives_here = held is not None
+    holding = check_standing(unit, identity, index, project, lives_here=lives_here)
     if held is None:
         _check_shadowing(unit, lineage, project)
     elif not held.status.takes_uploads:
@@ -87,7 +118,7 @@ def check_addition(
             f"Not allowed: {project} is {held.status.status} in {name}{why} and takes no uploads; "
             "its status must be active again first."
         )
-    return index, _check_name(unit, index, new)
+    return index, holding
 
 
 def _check_shadowing(unit: Unit, lineage: Lineage, project: ProjectName) -> None:

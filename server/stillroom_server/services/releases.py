@@ -15,8 +15,9 @@ from stillroom_server.domain.upstream import UpstreamFile
 from .access import Access, lineage_in
 from .companions import SUFFIXES
 from .files import FileService
-from .linking import Addition, Outcome, link_file
+from .linking import Addition, Outcome, check_project, link_file
 from .mirrors import Mirrors, quarantined
+from .owners import asking, disown
 from .ports import BlobStore, Clock, Database, Inspector, Unit
 from .uploads import keep_metadata, new_file
 
@@ -105,6 +106,11 @@ class Releases:
                     raise NotFound(f"File {filename} is not kept in {name}.")
                 for suffix in SUFFIXES:
                     unit.mirror_pages.forget_kept(index, project, filename + suffix)
+                details = {"filename": filename}
+                kind = EventKind.FILE_REMOVED
+                unit.journal.record(
+                    Event.by(identity, kind, index=name, project=project, details=details)
+                )
                 return
             file = unit.files.get(index, filename)
             if file is None or file.project != project or file.sha256 != digest:
@@ -133,20 +139,18 @@ class Releases:
             index = _removable(unit, name, force=force)
             if index.has_upstream:
                 _forget_release(unit, index, project, version)
-                return
-            held, files = _release(unit, name, project, version)
-            for file in files:
-                unit.files.delete(file, self._clock())
-                _record(unit, EventKind.FILE_REMOVED, identity, file)
-            unit.projects.delete_release(held, files[0].version)
+                removed = version
+            else:
+                held, files = _release(unit, name, project, version)
+                removed = files[0].version
+                for file in files:
+                    unit.files.delete(file, self._clock())
+                    _record(unit, EventKind.FILE_REMOVED, identity, file)
+                unit.projects.delete_release(held, removed)
+            details = {"version": removed}
+            kind = EventKind.RELEASE_REMOVED
             unit.journal.record(
-                Event.by(
-                    identity,
-                    EventKind.RELEASE_REMOVED,
-                    index=name,
-                    project=project,
-                    details={"version": files[0].version},
-                )
+                Event.by(identity, kind, index=name, project=project, details=details)
             )
 
     def remove_project(
@@ -174,6 +178,7 @@ class Releases:
                 for file in unit.files.of_project(index, project):
                     unit.files.delete(file, self._clock())
                 unit.projects.delete(held)
+                disown(unit, identity, index, project)
             unit.journal.record(
                 Event.by(identity, EventKind.PROJECT_REMOVED, index=name, project=project)
             )
@@ -191,12 +196,25 @@ class Releases:
         """Put a release that the source index itself has into another stage; no byte is copied.
 
         All of its files, or none. From a mirror, they are fetched first. Raises Forbidden if the
-        target takes no upload from this identity or the project is quarantined, NotFound, or
-        Conflict as an upload does.
+        target takes no upload of the project from this identity or the project is quarantined,
+        NotFound, or Conflict and NeedsApproval as an upload does.
         """
-        self._access.check_index(identity, Permission.UPLOAD, target.user, target.index)
+        self._access.check_index(identity, Permission.UPLOAD, target.user, target.index, project)
+        with asking(self._database, self._clock, identity, target, project):
+            return self._push(identity, source, project, version, target)
+
+    def _push(
+        self,
+        identity: Identity,
+        source: IndexName,
+        project: ProjectName,
+        version: str,
+        target: IndexName,
+    ) -> list[Pushed]:
         with self._database.reading() as unit:
             index = lineage_in(unit, source).asked
+            # Asked again when its files are linked; here, before anything is fetched for it.
+            check_project(unit, identity, target, project)
         if index.has_upstream:
             additions, skipped = self._from_mirror(identity, index, project, version)
         else:

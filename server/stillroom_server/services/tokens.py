@@ -2,20 +2,38 @@
 
 import logging
 import secrets
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from stillroom_server.domain.errors import Forbidden, InvalidRequest, NotAuthenticated, NotFound
+from stillroom_server.domain.access import Permission, has_any_right, limits_verdict
+from stillroom_server.domain.errors import (
+    Conflict,
+    Forbidden,
+    InvalidRequest,
+    NotAuthenticated,
+    NotFound,
+)
 from stillroom_server.domain.events import Event, EventKind
-from stillroom_server.domain.identity import Credentials, Identity, Token, TokenKind, TokenLimits
+from stillroom_server.domain.identity import (
+    NOBODY,
+    Credentials,
+    Identity,
+    Token,
+    TokenKind,
+    TokenLimits,
+)
+from stillroom_server.domain.indexes import Index
 from stillroom_server.domain.names import IndexName, UserName
 
 from .accounts import TOKEN_PREFIX, Authenticator, token_digest
-from .ports import Clock, Database
+from .ports import Clock, Database, Unit
 
 log = logging.getLogger(__name__)
 
 MAX_LIFETIME = timedelta(days=366)
+MAX_TOKENS = 500
+"""Live tokens of one kind that a user may have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +56,8 @@ class TokenService:
         self._clock = clock
         self.login_seconds = login_seconds
 
-    def login(self, user: str, password: str) -> IssuedToken:
-        """Exchange a password for a token.
+    def login(self, user: str, password: str, origin: Identity = NOBODY) -> IssuedToken:
+        """Exchange a password for a token; `origin` says from where.
 
         Raises NotAuthenticated for a wrong password and an unknown user alike. A token does not
         log in: it would prolong itself for ever.
@@ -47,11 +65,11 @@ class TokenService:
         if password.startswith(TOKEN_PREFIX):
             raise NotAuthenticated("Log in with a password, not with a token.")
         try:
-            identity = self._authenticator.identify(Credentials(user=user, secret=password))
+            identity = self._authenticator.identify(Credentials(user, password, origin.address))
         except NotAuthenticated:
             log.warning("login refused for %r", user[:80])
             raise
-        return self.issue_login(identity)
+        return self.issue_login(identity.from_where(origin))
 
     def issue_login(self, identity: Identity) -> IssuedToken:
         """Make the token of a login, good for all that its user may do; raises as `issue`."""
@@ -67,17 +85,26 @@ class TokenService:
     ) -> IssuedToken:
         """Make a token for oneself, with no more rights than one has now.
 
-        Raises Forbidden for another's token, or for limits wider than those of the token that
-        asks; InvalidRequest for a lifetime under a second or over 366 days; NotFound for an
-        index that does not exist.
+        Raises Forbidden for another's token, for an index in which its user has no right at all,
+        and where the token that asks does not reach as far or as long, or comes from a trusted
+        publisher; InvalidRequest for a lifetime under a second or over 366 days; NotFound for an
+        index that does not exist; Conflict if there are too many already.
         """
         if identity.user != user:
             raise Forbidden("Not allowed: a token can only be made by its own user.")
         if not 0 < seconds <= MAX_LIFETIME.total_seconds():
             raise InvalidRequest.one("expires_in", "use 1 second to 366 days, in seconds")
+        verdict = limits_verdict(identity.limits, Permission.TOKENS, None)
+        if not verdict:
+            raise Forbidden(f"Not allowed: {verdict.reason}.")
         if identity.limits is not None and not identity.limits.covers(limits):
             raise Forbidden("Not allowed: the new token would reach further than the one in use.")
-        return self.issue(identity, TokenKind.MADE, limits, seconds, note)
+        issued = self._new(identity, TokenKind.MADE, limits, seconds, note)
+        with self._database.writing() as unit:
+            _check_maker(unit, identity, issued.token)
+            _check_indexes(unit, limits, lambda index: has_any_right(identity, index))
+            self._add(unit, identity, issued.token)
+        return issued
 
     def issue(
         self,
@@ -88,18 +115,36 @@ class TokenService:
         note: str,
         *,
         publisher: str | None = None,
+        details: Mapping[str, object] | None = None,
     ) -> IssuedToken:
         """Make a token for whom the identity is, without asking whether they may.
 
-        Raises NotFound for a missing index, Forbidden for somebody whom only a plugin knows.
+        What led to it is recorded among the `details` of the event.
+
+        Raises NotFound for a missing index, Forbidden for somebody whom only a plugin knows,
+        Conflict if there are too many already. Of too many logins, the oldest ends.
         """
-        user = identity.user
-        assert user is not None
+        issued = self._new(identity, kind, limits, seconds, note, publisher)
+        with self._database.writing() as unit:
+            _check_indexes(unit, limits, lambda _index: True)
+            self._add(unit, identity, issued.token, details)
+        return issued
+
+    def _new(
+        self,
+        identity: Identity,
+        kind: TokenKind,
+        limits: TokenLimits | None,
+        seconds: int,
+        note: str,
+        publisher: str | None = None,
+    ) -> IssuedToken:
+        assert identity.user is not None
         secret = TOKEN_PREFIX + secrets.token_urlsafe(32)
         now = self._clock()
         token = Token(
             id=secrets.token_hex(6),
-            user=user,
+            user=identity.user,
             digest=token_digest(secret),
             kind=kind,
             limits=limits,
@@ -109,22 +154,40 @@ class TokenService:
             groups=identity.groups if kind is TokenKind.LOGIN else frozenset(),
             publisher=publisher,
         )
-        with self._database.writing() as unit:
-            if unit.users.get(user) is None:
-                raise Forbidden(
-                    f"Not allowed: {user} has no account here, and only accounts have tokens; "
-                    "root creates it."
-                )
-            missing = [str(name) for name in _named(limits) if unit.indexes.get(name) is None]
-            if missing:
-                raise NotFound(f"There is no index {', '.join(missing)}.")
-            unit.tokens.delete_expired(now)
-            unit.tokens.add(token)
-            details = {"id": token.id, "kind": kind.value}
-            unit.journal.record(
-                Event.by(identity, EventKind.TOKEN_CREATED, user=user, details=details)
-            )
         return IssuedToken(token, secret, seconds)
+
+    def _add(
+        self,
+        unit: Unit,
+        identity: Identity,
+        token: Token,
+        more: Mapping[str, object] | None = None,
+    ) -> None:
+        if unit.users.get(token.user) is None:
+            raise Forbidden(
+                f"Not allowed: {token.user} has no account here, and only accounts have tokens; "
+                "root creates it."
+            )
+        unit.tokens.delete_expired(token.created)
+        _make_room(unit, identity, token)
+        unit.tokens.add(token)
+        details = {
+            "id": token.id,
+            "kind": token.kind.value,
+            "limits": told(token.limits),
+            "expires": token.expires.isoformat(),
+            **(more or {}),
+        }
+        unit.journal.record(
+            Event.by(identity, EventKind.TOKEN_CREATED, user=token.user, details=details)
+        )
+
+    def in_use(self, identity: Identity, user: str) -> Token:
+        """The token that the request is made with; Forbidden if that is none of the user."""
+        if identity.user is None or identity.user != user or identity.token is None:
+            raise Forbidden(f"Not allowed: this request is not made with a token of {user}.")
+        with self._database.reading() as unit:
+            return _existing(unit, identity.user, identity.token)
 
     def of_user(self, user: UserName) -> list[Token]:
         """The tokens of a user that have not expired."""
@@ -135,20 +198,106 @@ class TokenService:
     def revoke(self, identity: Identity, user: UserName, token_id: str) -> None:
         """End a token now; raises NotFound if the user has none of that id."""
         with self._database.writing() as unit:
-            if not unit.tokens.delete(user, token_id):
-                raise NotFound(f"{user} has no token {token_id!r}.")
-            unit.journal.record(
-                Event.by(identity, EventKind.TOKEN_REVOKED, user=user, details={"id": token_id})
-            )
+            _revoke(unit, identity, _existing(unit, user, token_id))
 
-    def revoke_current(self, identity: Identity, user: str) -> None:
+    def revoke_in_use(self, identity: Identity, user: str) -> None:
         """End the token that the request is made with; Forbidden if that is none of the user."""
-        if identity.user is None or identity.user != user or identity.token is None:
-            raise Forbidden(f"Not allowed: this request is not made with a token of {user}.")
-        self.revoke(identity, identity.user, identity.token)
+        token = self.in_use(identity, user)
+        self.revoke(identity, token.user, token.id)
 
 
-def _named(limits: TokenLimits | None) -> list[IndexName]:
-    """The indexes that limits name, sorted."""
-    grants = () if limits is None else limits.grants
-    return sorted({name for grant in grants for name in grant.indexes or ()})
+def forget_index(unit: Unit, identity: Identity, name: IndexName) -> None:
+    """Let no token reach an index that is gone, nor another one that gets its name later.
+
+    A token that is good for nothing else ends.
+    """
+    for token in unit.tokens.naming(name):
+        assert token.limits is not None
+        left = token.limits.without(name)
+        if not left.grants:
+            _revoke(unit, identity, token, index=name)
+            continue
+        unit.tokens.limit(token, left)
+        details = {"id": token.id, "limits": told(left)}
+        unit.journal.record(
+            Event.by(
+                identity, EventKind.TOKEN_CHANGED, user=token.user, index=name, details=details
+            )
+        )
+
+
+def told(limits: TokenLimits | None) -> list[dict[str, object]] | None:
+    """Limits as JSON values: what each grant allows, in which indexes, on which projects.
+
+    None stands for all: in the place of the whole, and of indexes and projects.
+    """
+    if limits is None:
+        return None
+    return [
+        {
+            "allow": sorted(grant.actions),
+            "indexes": None if grant.indexes is None else sorted(map(str, grant.indexes)),
+            "projects": None if grant.projects is None else sorted(grant.projects),
+        }
+        for grant in limits.grants
+    ]
+
+
+def _existing(unit: Unit, user: UserName, token_id: str) -> Token:
+    token = unit.tokens.get(user, token_id)
+    if token is None:
+        raise NotFound(f"{user} has no token {token_id!r}.")
+    return token
+
+
+def _revoke(
+    unit: Unit, identity: Identity, token: Token, *, index: IndexName | None = None
+) -> None:
+    """End a token; `index` is the one whose end ends it."""
+    unit.tokens.delete(token.user, token.id)
+    kind, details = EventKind.TOKEN_REVOKED, {"id": token.id}
+    unit.journal.record(Event.by(identity, kind, user=token.user, index=index, details=details))
+
+
+def _check_maker(unit: Unit, identity: Identity, new: Token) -> None:
+    """Refuse what the token in use may not make, as it is in the database at this moment."""
+    if identity.token is None:
+        return
+    maker = unit.tokens.get(new.user, identity.token)
+    if maker is None:
+        raise NotAuthenticated("The token in use was revoked.")
+    if maker.kind is TokenKind.TRUSTED:
+        raise Forbidden("Not allowed: the token of a trusted publisher makes no other tokens.")
+    if maker.limits is not None and new.expires > maker.expires:
+        raise Forbidden(
+            "Not allowed: a limited token makes none that outlives it, and the one in use ends "
+            f"at {maker.expires.isoformat()}; ask for less with expires_in."
+        )
+
+
+def _check_indexes(unit: Unit, limits: TokenLimits | None, may: Callable[[Index], bool]) -> None:
+    names = frozenset() if limits is None else limits.indexes
+    found = {name: unit.indexes.get(name) for name in sorted(names)}
+    missing = [str(name) for name, index in found.items() if index is None]
+    if missing:
+        raise NotFound(f"There is no index {', '.join(missing)}.")
+    closed = [str(name) for name, index in found.items() if index is not None and not may(index)]
+    if closed:
+        raise Forbidden(
+            f"Not allowed: you have no right in {', '.join(closed)}, so a token would have none; "
+            "its owner, root, or who is in acl_admin can change that."
+        )
+
+
+def _make_room(unit: Unit, identity: Identity, new: Token) -> None:
+    """See to it that there is room for one more of its kind."""
+    if unit.tokens.count(new.user, new.kind) < MAX_TOKENS:
+        return
+    if new.kind is not TokenKind.LOGIN:
+        raise Conflict(
+            f"{new.user} has {MAX_TOKENS} tokens of the kind {new.kind}, the most that there may "
+            "be; revoke those that are not needed any more."
+        )
+    # Whoever cannot log in could not revoke anything either.
+    logins = (t for t in unit.tokens.of_user(new.user) if t.kind is TokenKind.LOGIN)
+    _revoke(unit, identity, next(logins))

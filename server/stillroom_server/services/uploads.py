@@ -18,6 +18,7 @@ from stillroom_server.domain.metadata import CoreMetadata, UploadForm, form_faul
 from stillroom_server.domain.names import IndexName, UserName
 
 from .linking import Addition, Outcome, check_addition, link_file
+from .owners import asking
 from .ports import BlobStore, BlobWriter, Clock, Database, Inspector
 
 
@@ -115,13 +116,20 @@ class Uploads:
 
         Raises InvalidRequest with every fault of the form, the file's name and the archive;
         Conflict where other bytes of that name are there and the index is not volatile, or the
-        project may not have its name; Forbidden where its status takes no uploads. The same
-        bytes again change nothing.
+        project may not have its name; Forbidden where its status takes no uploads or it is
+        others', NeedsApproval where it is new and now asked for. The same bytes again change
+        nothing.
         """
         checked = self._check(identity, form, incoming)
+        with asking(self._database, self._clock, identity, name, checked.filename.project):
+            return self._add(identity, name, checked, incoming)
+
+    def _add(
+        self, identity: Identity, name: IndexName, checked: _Checked, incoming: Incoming
+    ) -> Outcome:
         with self._database.reading() as unit:
             # Asked again when it is linked; here, so that what is refused leaves no blob behind.
-            check_addition(unit, name, checked.filename.project, checked.new)
+            check_addition(unit, identity, name, checked.filename.project, checked.new)
         incoming.writer.keep()
         if checked.new.metadata_sha256 is not None:
             keep_metadata(self._store, checked.metadata)

@@ -13,10 +13,12 @@ from stillroom_server.domain.errors import (
 from stillroom_server.domain.events import Event, EventKind
 from stillroom_server.domain.identity import Identity, User
 from stillroom_server.domain.indexes import Index
-from stillroom_server.domain.names import UserName
+from stillroom_server.domain.names import ROOT, UserName
 
 from .accounts import MAX_SECRET, TOKEN_PREFIX
-from .ports import Clock, Database, PasswordHasher, Unit
+from .groups import forget_member
+from .ports import Clock, CommonPasswords, Database, PasswordHasher, Unit
+from .tokens import forget_index
 
 _TEXTS = ("email", "title", "description")
 # devpi's client sends the whole user back when it changes one field of it.
@@ -27,12 +29,19 @@ class UserService:
     """Accounts, as administrators and their owners see them."""
 
     def __init__(
-        self, database: Database, hasher: PasswordHasher, clock: Clock, *, password_length: int
+        self,
+        database: Database,
+        hasher: PasswordHasher,
+        clock: Clock,
+        *,
+        password_length: int,
+        common_passwords: CommonPasswords,
     ) -> None:
         self._database = database
         self._hasher = hasher
         self._clock = clock
         self._password_length = password_length
+        self._common_passwords = common_passwords
 
     def get(self, name: UserName) -> tuple[User, list[Index]]:
         """A user and their indexes; raises NotFound."""
@@ -48,17 +57,22 @@ class UserService:
     def create(self, identity: Identity, name: UserName, body: Mapping[str, object]) -> User:
         """Create a user; raises InvalidRequest naming all faults, or Conflict.
 
-        `body` holds `password` and perhaps `email`, `title`, `description`, `custom_data`.
+        `body` holds `password` and perhaps `email`, `title`, `description`, `custom_data`. With
+        the password None, which only root may give, the user has none: for those who log in by a
+        plugin or by tokens alone.
         """
-        faults = self._faults(body)
+        faults = self._faults(name, body)
         if "password" not in body:
             faults.append(Fault("password", "it is missing; a user needs one to log in"))
         if faults:
             raise InvalidRequest(faults)
+        password = body["password"]
+        if password is None and not identity.is_root:
+            raise InvalidRequest.one("password", "only root creates users without one")
         with self._database.reading() as unit:
             if unit.users.get(name) is not None:
                 raise Conflict(f"User {name} exists already.")
-        password_hash = self._hasher.hash(str(body["password"]))
+        password_hash = None if password is None else self._hasher.hash(str(password))
         user = User(id=0, name=name, password_hash=password_hash, created=self._clock())
         user = _with_fields(user, body)
         with self._database.writing() as unit:
@@ -67,28 +81,41 @@ class UserService:
         return user
 
     def change(self, identity: Identity, name: UserName, body: Mapping[str, object]) -> User:
-        """Change some fields; an empty text deletes one. A new password ends all tokens."""
+        """Change some fields; an empty text deletes one.
+
+        A new password ends all tokens and what stands against the user of wrong ones; None takes
+        the password away, and ends all tokens as well.
+        """
         changes = {key: value for key, value in body.items() if key not in _ECHOED}
-        faults = self._faults(changes)
+        faults = self._faults(name, changes)
         if faults:
             raise InvalidRequest(faults)
         password = changes.get("password")
+        sets_password = "password" in changes
+        if sets_password and identity.limits is not None:
+            raise Forbidden(
+                "Not allowed: the token in use is limited, and whoever sets a password could log "
+                "in without its limits; log in to do this."
+            )
         password_hash = None if password is None else self._hasher.hash(str(password))
         with self._database.writing() as unit:
             before = _existing(unit, name)
             after = _with_fields(before, changes)
-            if password_hash is not None:
+            if sets_password:
                 after = replace(after, password_hash=password_hash)
                 unit.tokens.delete_all(name)
-            if password_hash is not None or after != before:
+                unit.guesses.forget(name)
+            if sets_password or after != before:
                 after = replace(after, modified=self._clock())
                 unit.users.change(after)
-                event = Event.by(identity, EventKind.USER_CHANGED, user=name)
-                unit.journal.record(replace(event, details={"fields": sorted(changes)}))
+                details = {"fields": sorted(changes)}
+                unit.journal.record(
+                    Event.by(identity, EventKind.USER_CHANGED, user=name, details=details)
+                )
         return after
 
     def delete(self, identity: Identity, name: UserName) -> None:
-        """Delete a user with their indexes.
+        """Delete a user with their indexes, and take them out of groups, lists and owners.
 
         Raises Forbidden if one of them is not volatile, Conflict if another user's index
         inherits from one of them.
@@ -103,12 +130,14 @@ class UserService:
                         "on it first."
                     )
             _delete_indexes(unit, indexes)
+            forget_member(unit, identity, name)
             unit.users.delete(user)
             unit.journal.record(Event.by(identity, EventKind.USER_DELETED, user=name))
             for index in indexes:
                 unit.journal.record(Event.by(identity, EventKind.INDEX_DELETED, index=index.name))
+                forget_index(unit, identity, index.name)
 
-    def _faults(self, body: Mapping[str, object]) -> list[Fault]:
+    def _faults(self, name: UserName, body: Mapping[str, object]) -> list[Fault]:
         faults = [
             Fault(
                 key, "unknown field; a user has password, email, title, description, custom_data"
@@ -124,19 +153,35 @@ class UserService:
         if not (custom in (None, "") or isinstance(custom, Mapping)):
             faults.append(Fault("custom_data", "it must be a JSON object"))
         if "password" in body:
-            faults.extend(self._password_faults(body["password"]))
+            faults.extend(self._password_faults(name, body["password"]))
         return faults
 
-    def _password_faults(self, password: object) -> list[Fault]:
-        if not isinstance(password, str) or len(password) < self._password_length:
+    def _password_faults(self, name: UserName, password: object) -> list[Fault]:
+        if password is None:
+            if name != ROOT:
+                return []
+            rule = "root needs one"
+        elif not isinstance(password, str) or len(password) < self._password_length:
             rule = f"use text of at least {self._password_length} characters"
         elif len(password.encode(errors="surrogatepass")) > MAX_SECRET:
             rule = f"use at most {MAX_SECRET} bytes"
         elif password.startswith(TOKEN_PREFIX):
             rule = f"it must not begin with {TOKEN_PREFIX}, which marks a token"
+        elif len(set(password.lower())) == 1:
+            rule = "it must not be one character again and again"
+        elif _without_decoration(password) in {_without_decoration(name), "stillroom"}:
+            rule = "it must be more than the user's name, or the word stillroom, with digits"
+        elif password in self._common_passwords:
+            rule = f"it is among the {len(self._common_passwords):,} most used passwords"
         else:
             return []
         return [Fault("password", rule)]
+
+
+def _without_decoration(text: str) -> str:
+    """A text in lower case, without the digits and signs around its letters; as it is without."""
+    letters = [position for position, char in enumerate(text) if char.isalpha()]
+    return text[letters[0] : letters[-1] + 1].lower() if letters else text
 
 
 def _existing(unit: Unit, name: UserName) -> User:

@@ -6,20 +6,26 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Literal
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, select
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from stillroom_server.services.ports import Clock, Unit
 
+from . import schema
 from .blobs import SqlBlobs
 from .engine import Limits, Mode, in_mode, open_engine
 from .errors import pool_exhausted, writer_busy
+from .fetches import SqlFetches
 from .files import SqlFiles
+from .groups import SqlGroups
+from .guesses import SqlPasswordGuesses
 from .indexes import SqlIndexes
 from .journal import SqlJournal
 from .mirror_names import SqlMirrorNames
 from .mirror_pages import SqlMirrorPages
+from .owners import SqlProjectOwners
 from .projects import SqlProjects
+from .publishers import SqlPublishers
 from .serial import SerialReader
 from .tokens import SqlTokens
 from .users import SqlUsers
@@ -63,13 +69,18 @@ class SqlUnit:
 
     def __init__(self, connection: Connection, clock: Clock, *, writable: bool) -> None:
         self.users = SqlUsers(connection)
+        self.groups = SqlGroups(connection)
+        self.guesses = SqlPasswordGuesses(connection)
         self.tokens = SqlTokens(connection)
         self.indexes = SqlIndexes(connection)
         self.projects = SqlProjects(connection, clock)
+        self.owners = SqlProjectOwners(connection)
         self.blobs = SqlBlobs(connection)
         self.files = SqlFiles(connection, self.blobs)
         self.mirror_pages = SqlMirrorPages(connection, self.blobs)
         self.mirror_names = SqlMirrorNames(connection, clock)
+        self.publishers = SqlPublishers(connection)
+        self.fetches = SqlFetches(connection)
         self.journal = SqlJournal(connection, clock, writable=writable)
 
 
@@ -114,6 +125,11 @@ class SqlDatabase:
     def serial(self) -> int:
         """The serial of the last commit that took one. Costs one cheap read."""
         return self._serial.read()
+
+    def instance(self) -> str:
+        """The id of this database, which its copies have as well."""
+        with self._transaction(self._reader) as connection:
+            return str(connection.scalar(select(schema.state.c.instance)))
 
     def close(self) -> None:
         """Close all connections."""

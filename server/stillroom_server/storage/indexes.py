@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from itertools import groupby
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, delete, insert, select, update
@@ -30,6 +31,29 @@ class SqlIndexes:
         """The index of that name."""
         found = self._select(_users.c.name == name.user, _indexes.c.name == name.index)
         return found[0] if found else None
+
+    def with_bases(self, name: IndexName) -> list[Index]:
+        """The index of that name, and all from which it inherits; nothing if there is none."""
+        asked = select(_indexes.c.id).join(_users)
+        asked = asked.where(_users.c.name == name.user, _indexes.c.name == name.index)
+        line = asked.cte("line", recursive=True)
+        line = line.union(select(_bases.c.base_id).join(line, _bases.c.index_id == line.c.id))
+        query = (
+            select(_indexes, _users.c.name.label("owner"), _bases.c.base_id)
+            .select_from(line)
+            .join(_indexes, _indexes.c.id == line.c.id)
+            .join(_users, _users.c.id == _indexes.c.user_id)
+            .outerjoin(_bases, _bases.c.index_id == _indexes.c.id)
+            .order_by(_indexes.c.id, _bases.c.position)
+        )
+        rows = self._connection.execute(query).all()
+        names = {row.id: str(_name(row.owner, row.name)) for row in rows}
+        found = []
+        for _id, group in groupby(rows, key=lambda row: row.id):
+            same = list(group)
+            bases = [names[row.base_id] for row in same if row.base_id is not None]
+            found.append(_index(same[0], bases))
+        return found
 
     def of_user(self, user: UserName) -> list[Index]:
         """A user's indexes, by name."""

@@ -1,6 +1,7 @@
 """The journal in SQL, and the serial that each commit takes."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -8,16 +9,23 @@ from sqlalchemy import (
     Connection,
     Row,
     Select,
+    Text,
+    and_,
+    cast,
+    delete,
+    exists,
     func,
     insert,
+    or_,
     select,
+    tuple_,
     union_all,
     update,
 )
 
-from stillroom_server.domain.events import Event, EventKind, JournalEntry
+from stillroom_server.domain.events import OF_MIRRORS, Event, EventKind, JournalEntry
 from stillroom_server.domain.names import IndexName, ProjectName, UserName
-from stillroom_server.services.ports import Clock
+from stillroom_server.services.ports import AuditQuery, Clock, Pruned
 
 from . import schema
 from .statements import put_row
@@ -25,6 +33,9 @@ from .statements import put_row
 _journal = schema.journal
 _cursors = schema.cursors
 _state = schema.state
+
+_BLANK = ("actor", "user_name", "token", "address", "request")
+"""What an entry says of people; its details may, too."""
 
 
 class SqlJournal:
@@ -75,6 +86,43 @@ class SqlJournal:
         each = union_all(*latest).subquery()
         return self._connection.scalar(select(func.max(each.c.serial))) or 0
 
+    def audit(self, query: AuditQuery, limit: int) -> list[JournalEntry]:
+        """What people did, newest first; what mirrors record of themselves is left out."""
+        statement = select(_journal).where(_journal.c.kind.not_in(OF_MIRRORS), *_wanted(query))
+        # SQLite would go through all entries in their order, to save the sorting of a few: as a
+        # sum, the serial is in no index, and the time is looked up in that on `at`.
+        serial = _journal.c.serial if query.since is None else _journal.c.serial + 0
+        statement = statement.order_by(serial.desc(), _journal.c.position.desc())
+        rows = self._connection.execute(statement.limit(limit))
+        return [_entry(row) for row in rows]
+
+    def expired(self, before: datetime, listeners: Collection[str]) -> int:
+        """The serial up to which entries may be pruned; 0 where there is nothing to do."""
+        # The end of the index on `at`: serials and times rise together, unless a clock jumps.
+        newest = select(_journal.c.serial).where(_journal.c.at < before)
+        newest = newest.order_by(_journal.c.at.desc(), _journal.c.serial.desc()).limit(1)
+        told = select(func.min(_cursors.c.serial)).where(_cursors.c.listener.in_(listeners))
+        expired = self._connection.scalar(newest) or 0
+        cursor = self._connection.scalar(told)
+        return expired if cursor is None else min(expired, cursor)
+
+    def prune(self, before: datetime, after: int, until: int, limit: int) -> Pruned:
+        """Delete old entries; those that pages are compared with say no more who it was."""
+        reached = self._reach(before, after, until, limit)
+        old = _old(before, after, reached)
+        deleted = self._connection.execute(delete(_journal).where(old, _is_superseded())).rowcount
+        values = dict.fromkeys(_BLANK) | {"details": {}}
+        blank = update(_journal).where(old, _says_more()).values(**values)
+        return Pruned(deleted, self._connection.execute(blank).rowcount, reached)
+
+    def prunable(self, before: datetime, after: int, until: int, limit: int) -> Pruned:
+        """What `prune` would do now."""
+        reached = self._reach(before, after, until, limit)
+        old = _old(before, after, reached)
+        superseded = _is_superseded()
+        deleted = self._count(old, superseded)
+        return Pruned(deleted, self._count(old, _says_more(), ~superseded), reached)
+
     def cursor(self, listener: str) -> int | None:
         """Up to which serial a listener was told; None if it is new."""
         query = select(_cursors.c.serial).where(_cursors.c.listener == listener)
@@ -84,12 +132,71 @@ class SqlJournal:
         """Note up to which serial a listener was told. Takes no serial."""
         put_row(self._connection, _cursors, {"listener": listener, "serial": serial})
 
+    def _reach(self, before: datetime, after: int, until: int, limit: int) -> int:
+        """The last serial of the next entries to look at; `until` if there are no more."""
+        query = select(_journal.c.serial).where(_old(before, after, until))
+        query = query.order_by(_journal.c.serial, _journal.c.position).offset(limit - 1).limit(1)
+        return self._connection.scalar(query) or until
+
+    def _count(self, *conditions: ColumnElement[bool]) -> int:
+        query = select(func.count()).select_from(_journal).where(*conditions)
+        return self._connection.scalar(query) or 0
+
     def _select(
         self, condition: ColumnElement[bool], limit: int | None = None
     ) -> list[JournalEntry]:
         query = select(_journal).where(condition).limit(limit)
         rows = self._connection.execute(query.order_by(_journal.c.serial, _journal.c.position))
         return [_entry(row) for row in rows]
+
+
+def _wanted(query: AuditQuery) -> Iterator[ColumnElement[bool]]:
+    columns = _journal.c
+    if query.index is not None:
+        yield columns.index_name == str(query.index)
+    if query.project is not None:
+        yield columns.project == query.project
+    if query.user is not None:
+        yield or_(columns.actor == query.user, columns.user_name == query.user)
+    if query.since is not None:
+        yield columns.at >= query.since
+    if query.until is not None:
+        yield columns.at < query.until
+    if query.before is not None:
+        serial, position = query.before
+        # Said twice: the first part is what the primary key finds.
+        yield columns.serial <= serial
+        yield or_(columns.serial < serial, columns.position < position)
+
+
+def _old(before: datetime, after: int, until: int) -> ColumnElement[bool]:
+    serial = _journal.c.serial
+    return and_(serial > after, serial <= until, _journal.c.at < before)
+
+
+def _is_superseded() -> ColumnElement[bool]:
+    """Whether no page is compared with an entry: it is of no index, or not the newest there."""
+    newer = _journal.alias("newer")
+    of_same_index = and_(
+        newer.c.index_name == _journal.c.index_name,
+        # Said twice: the first part is what the index of the table finds.
+        newer.c.serial >= _journal.c.serial,
+        tuple_(newer.c.serial, newer.c.position) > tuple_(_journal.c.serial, _journal.c.position),
+    )
+    # Two questions: neither database uses its index for both of them at once.
+    return or_(
+        _journal.c.index_name.is_(None),
+        exists().where(of_same_index, newer.c.project == _journal.c.project),
+        and_(
+            _journal.c.project.is_(None), exists().where(of_same_index, newer.c.project.is_(None))
+        ),
+    )
+
+
+def _says_more() -> ColumnElement[bool]:
+    """Whether an entry says more than what it is about."""
+    people = (_journal.c[name].is_not(None) for name in _BLANK)
+    return or_(*people, cast(_journal.c.details, Text) != "{}")
 
 
 def _latest(index: str, project: ProjectName | None) -> Sequence[Select[Any]]:

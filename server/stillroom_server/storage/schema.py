@@ -311,9 +311,9 @@ fetches = Table(
     Column("user_name", NAME, primary_key=True),
     Column("token", NAME, primary_key=True),
     Column("address", NAME, primary_key=True),
-    Column("held", NAME, nullable=False),
+    Column("held", NAME, primary_key=True),
+    Column("sha256", NAME, primary_key=True),
     Column("version", NAME, nullable=False),
-    Column("sha256", NAME, nullable=False),
     Column("count", Integer, nullable=False),
     Index(None, "minute"),
 )

@@ -4,7 +4,20 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, delete, insert, select, update
+from sqlalchemy import (
+    Connection,
+    Row,
+    Select,
+    Text,
+    bindparam,
+    cast,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from stillroom_server.domain.identity import Action, Grant, Token, TokenKind, TokenLimits
 from stillroom_server.domain.names import IndexName, ProjectName, UserName
@@ -44,10 +57,42 @@ class SqlTokens:
         row = self._connection.execute(_query().where(_tokens.c.digest == digest)).one_or_none()
         return None if row is None else _token(row)
 
+    def get(self, user: UserName, token_id: str) -> Token | None:
+        """The token of that id, expired or not; None if that user has none of it."""
+        query = _query().where(_tokens.c.id == token_id, _users.c.name == user)
+        row = self._connection.execute(query).one_or_none()
+        return None if row is None else _token(row)
+
     def of_user(self, user: UserName) -> list[Token]:
         """A user's tokens, oldest first."""
         query = _query().where(_users.c.name == user).order_by(_tokens.c.created, _tokens.c.id)
         return [_token(row) for row in self._connection.execute(query)]
+
+    def count(self, user: UserName, kind: TokenKind) -> int:
+        """How many tokens of a kind a user has."""
+        query = (
+            select(func.count())
+            .select_from(_tokens)
+            .where(_tokens.c.user_id == _id_of(user), _tokens.c.kind == kind.value)
+        )
+        return self._connection.execute(query).scalar_one()
+
+    def naming(self, index: IndexName) -> list[Token]:
+        """The tokens of all users whose limits name an index, oldest first."""
+        # By the text of the JSON, which both databases can search; what it finds is looked at.
+        text = cast(_tokens.c.limits, Text)
+        query = (
+            _query()
+            .where(text.contains(f'"{index}"', autoescape=True))
+            .order_by(_tokens.c.created, _tokens.c.id)
+        )
+        found = [_token(row) for row in self._connection.execute(query)]
+        return [token for token in found if token.limits and index in token.limits.indexes]
+
+    def limit(self, token: Token, limits: TokenLimits) -> None:
+        """Store other limits for a token."""
+        statement = update(_tokens).where(_tokens.c.id == token.id)
+        self._connection.execute(statement.values(limits=[_row(g) for g in limits.grants]))
 
     def delete(self, user: UserName, token_id: str) -> bool:
         """Delete one; False if that user has none of that id."""
@@ -67,10 +112,13 @@ class SqlTokens:
 
     def note_uses(self, uses: Mapping[str, datetime]) -> None:
         """Note when tokens were last used; those that are gone are passed over."""
-        statement = update(_tokens).where(_tokens.c.id == bindparam("token"))
+        at = bindparam("at", type_=_tokens.c.used.type)
+        statement = update(_tokens).where(
+            _tokens.c.id == bindparam("token"), or_(_tokens.c.used.is_(None), _tokens.c.used < at)
+        )
         rows = [{"token": token_id, "at": used} for token_id, used in sorted(uses.items())]
         if rows:
-            self._connection.execute(statement.values(used=bindparam("at")), rows)
+            self._connection.execute(statement.values(used=at), rows)
 
 
 def _id_of(user: UserName) -> Any:

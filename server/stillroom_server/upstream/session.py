@@ -42,12 +42,18 @@ class Session:
         )
 
     def ask(
-        self, url: str, headers: Mapping[str, str], credential: UpstreamCredential | None
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        credential: UpstreamCredential | None,
+        *,
+        stay: bool = False,
     ) -> "Answer":
         """Send a request and follow its redirects. The answer is the caller's to close.
 
         The credential goes to its own origin only, also when redirects lead elsewhere and back.
-        Raises UpstreamFailed and UpstreamTimeout.
+        With `stay`, redirects to other origins are not followed. Raises UpstreamFailed and
+        UpstreamTimeout.
         """
         with _trouble_of("the upstream"):
             request = self._client.build_request("GET", url, headers=headers)
@@ -58,7 +64,7 @@ class Session:
             if answer.following is None:
                 return answer
             answer.discard()
-            _check_redirect(answer, answer.following)
+            _check_redirect(answer, answer.following, stay=stay)
             request = answer.following
         raise UpstreamFailed(f"{answer.host} redirects more than {MAX_REDIRECTS} times")
 
@@ -126,13 +132,15 @@ def authorize(request: httpx.Request, credential: UpstreamCredential | None) -> 
         request.headers["Authorization"] = credential.authorization
 
 
-def _check_redirect(answer: Answer, following: httpx.Request) -> None:
+def _check_redirect(answer: Answer, following: httpx.Request, *, stay: bool) -> None:
     scheme, target = answer.url.partition(":")[0], following.url.scheme
     allowed = {"https"} if scheme == "https" else {"http", "https"}
     if target not in allowed:
         raise UpstreamFailed(
             f"{answer.host} redirects from {scheme} to {target[:20]}, which is not followed"
         )
+    if stay and Origin.of(answer.url) != Origin.of(str(following.url)):
+        raise UpstreamFailed(f"{answer.host} redirects elsewhere, which is not followed")
     if len(answer.header("Location") or "") > MAX_LOCATION:
         raise UpstreamFailed(
             f"{answer.host} redirects to a URL of more than {MAX_LOCATION} characters"

@@ -1,13 +1,11 @@
 """The URL of this server as the client of a request sees it, where a page is to hold it."""
 
 import functools
-import re
 from collections.abc import Mapping
-from ipaddress import ip_address
 from typing import Any
 from urllib.parse import quote
 
-_HOST = re.compile(r"(?:\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::[0-9]{1,5})?", re.ASCII | re.IGNORECASE)
+from stillroom_server.domain.hosts import host_name, is_loopback
 
 
 def secure_root(environ: Mapping[str, Any]) -> str | None:
@@ -22,18 +20,7 @@ def secure_root(environ: Mapping[str, Any]) -> str | None:
 
 @functools.lru_cache(maxsize=256)
 def _secure(scheme: str, host: str, prefix: str) -> str | None:
-    if not _HOST.fullmatch(host):
-        return None
-    name = re.sub(r":[0-9]+\Z", "", host)
-    if scheme != "https" and not _is_loopback(name.strip("[]").lower()):
+    name = host_name(host)
+    if name is None or (scheme != "https" and not is_loopback(name)):
         return None
     return f"{scheme}://{host.lower()}{quote(prefix.encode('latin-1'))}"
-
-
-def _is_loopback(name: str) -> bool:
-    if name == "localhost" or name.endswith(".localhost"):
-        return True
-    try:
-        return ip_address(name).is_loopback
-    except ValueError:
-        return False

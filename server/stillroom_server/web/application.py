@@ -5,10 +5,13 @@ from typing import TYPE_CHECKING, Any
 from pyramid.config import Configurator
 from pyramid.events import NewResponse
 
+from .admission import Refusals
+from .environ import REQUEST_ID
+from .errors import API_VERSION
 from .gate import PageGate
 from .page_cache import PageCache
 from .project_list import ProjectListPages
-from .proxy import OutsideUrl
+from .proxy import BehindProxies
 from .security import DeclaredPermissions
 from .services import Services, WebSettings
 from .simple import SimplePages
@@ -33,17 +36,22 @@ def make_application(services: Services, settings: WebSettings) -> "WSGIApplicat
     config.set_security_policy(DeclaredPermissions(services))
     config.set_default_permission(NOBODY_MAY)
     config.add_subscriber(_mark, NewResponse)
+    config.include(".admission")
     config.include(".errors")
     config.include(".routes")
     application: Any = config.make_wsgi_app()
     gate = PageGate(application, services, pages)
-    return OutsideUrl(
-        gate,
-        outside_url=settings.outside_url,
-        trusted_proxies=settings.trusted_proxies,
+    return Refusals(
+        BehindProxies(
+            gate,
+            outside_url=settings.outside_url,
+            hosts=settings.hosts,
+            trusted_proxies=settings.trusted_proxies,
+        )
     )
 
 
 def _mark(event: NewResponse) -> None:
-    """Every answer, errors too, says which API it speaks: devpi's clients insist on it."""
-    event.response.headers["X-DEVPI-API-VERSION"] = "2"
+    """Every answer, errors too, names its request and the API: devpi's clients insist on that."""
+    event.response.headers["X-DEVPI-API-VERSION"] = API_VERSION
+    event.response.headers["X-Request-ID"] = event.request.environ[REQUEST_ID]

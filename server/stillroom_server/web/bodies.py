@@ -12,6 +12,8 @@ from stillroom_server.domain.errors import InvalidRequest, TooLarge
 MAX_JSON = 1024 * 1024
 """Bytes of a JSON body."""
 
+JSON_TOO_LARGE = "body: a JSON body is at most 1 MiB."
+
 MAX_DEPTH = 100
 """Levels of a JSON body. Python's own limit differs between versions, and is an error of ours."""
 
@@ -25,7 +27,7 @@ def read_json(request: Request) -> Any:
     stream = request.environ["wsgi.input"]
     body = stream.read(MAX_JSON + 1)
     if len(body) > MAX_JSON:
-        raise TooLarge("body: a JSON body is at most 1 MiB.")
+        raise TooLarge(JSON_TOO_LARGE)
     try:
         value = orjson.loads(body)
         # orjson is strict, but takes the last of two values for one key without a word.

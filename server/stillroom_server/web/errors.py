@@ -7,7 +7,8 @@ all of these places.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import orjson
 from pyramid.config import Configurator
@@ -22,14 +23,18 @@ from stillroom_server.domain.errors import (
     Forbidden,
     Gone,
     InvalidRequest,
+    MintRefused,
+    NeedsApproval,
     NotAcceptable,
     NotAuthenticated,
     NotFound,
     Overloaded,
+    PreconditionFailed,
     StillroomError,
     StorageBusy,
     StorageFull,
     TooLarge,
+    TooManyAttempts,
     Trouble,
     UpstreamFailed,
     UpstreamFileUnusable,
@@ -38,10 +43,14 @@ from stillroom_server.domain.errors import (
 )
 from stillroom_server.services.access import REFUSED
 
+from .environ import REQUEST_ID
 from .identity import identify
 from .negotiation import JSON, PROBLEM, TEXT, VARY, error_type, wants_page
-from .routes import LEGACY_JSON, methods_of
+from .routes import LEGACY_JSON, PUBLISHING, methods_of
 from .security import services_of
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication
 
 log = logging.getLogger(__name__)
 
@@ -49,16 +58,22 @@ STATUS: dict[type[StillroomError], int] = {
     InvalidRequest: 400,
     NotAuthenticated: 401,
     Forbidden: 403,
+    NeedsApproval: 403,
     NotFound: 404,
     NotAcceptable: 406,
     Conflict: 409,
     Gone: 410,
+    PreconditionFailed: 412,
     TooLarge: 413,
+    MintRefused: 422,
+    TooManyAttempts: 429,
     UpstreamFailed: 502,
     UpstreamFileUnusable: 502,
     UpstreamLeftAlone: 502,
     Overloaded: 503,
     StorageBusy: 503,
+    # Plugins raise it as it is.
+    Trouble: 503,
     UpstreamTimeout: 504,
     StorageFull: 507,
 }
@@ -70,22 +85,40 @@ TITLES = {
     404: "Not Found",
     405: "Method Not Allowed",
     406: "Not Acceptable",
+    408: "Request Timeout",
     409: "Conflict",
     410: "Gone",
+    412: "Precondition Failed",
     413: "Content Too Large",
+    414: "URI Too Long",
+    422: "Unprocessable Content",
+    429: "Too Many Requests",
+    431: "Request Header Fields Too Large",
     500: "Internal Server Error",
+    501: "Not Implemented",
     502: "Bad Gateway",
     503: "Service Unavailable",
     504: "Gateway Timeout",
+    505: "HTTP Version Not Supported",
     507: "Insufficient Storage",
 }
 
 MAX_REASON = 400
 """Characters of a reason phrase; some clients and proxies cut or refuse longer status lines."""
 
+MAX_ATTEMPT_SECONDS = 10
+"""The longest Retry-After of a 429, in seconds. pip waits so long five times over and without a
+word: nobody would know why a build hangs. How long it really takes stands in the message."""
+
 NOT_OURS = ("/_/", "/.well-known/")
 """Where clients look at the root of any host for what it may have. Everyone is told that there
 is nothing: to a publishing tool, a 401 would mean that there is."""
+
+API_VERSION = "2"
+"""Of devpi's API; its clients want to read it in every answer."""
+
+_WORTH_ANOTHER_TRY = frozenset({500, 507})
+RETRY_SECONDS = "10"
 
 _CREDENTIALS = frozenset({"HTTP_AUTHORIZATION", "HTTP_X_DEVPI_AUTH"})
 
@@ -99,9 +132,12 @@ def error_response(request: Request, error: StillroomError) -> Response:
         # makes them look for credentials.
         status = 403
     faults = error.faults if isinstance(error, InvalidRequest) else ()
-    response = told(request, status, error.message, faults)
+    code = error.code if isinstance(error, MintRefused) else None
+    response = told(request, status, error.message, faults, code)
     if isinstance(error, Trouble):
         response.headers["Retry-After"] = str(error.retry_after)
+    if isinstance(error, TooManyAttempts):
+        response.headers["Retry-After"] = str(min(error.retry_after, MAX_ATTEMPT_SECONDS))
     if status == 401:
         response.headers["WWW-Authenticate"] = 'Basic realm="stillroom", charset="UTF-8"'
     return response
@@ -112,10 +148,16 @@ def _status(error: StillroomError) -> int:
     return next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
 
 
-def told(request: Request, status: int, message: str, faults: Sequence[Fault] = ()) -> Response:
+def told(
+    request: Request,
+    status: int,
+    message: str,
+    faults: Sequence[Fault] = (),
+    code: str | None = None,
+) -> Response:
     """An error with one sentence, in the form that the client will show.
 
-    Who reads JSON also gets the faults one by one.
+    Who reads JSON also gets the faults one by one. `code` is a word for tools that publish.
     """
     media_type = _error_type(request)
     # Who reads the `message` is not told it twice.
@@ -128,16 +170,44 @@ def told(request: Request, status: int, message: str, faults: Sequence[Fault] = 
         response.text = _encodable(message) + "\n"
     else:
         write = _problem if media_type == PROBLEM else _message
+        body = write(status, _encodable(message), faults)
+        if _is_of(request, PUBLISHING):
+            # One of them reads these from every refusal, and stumbles where there are none.
+            word = code or ("try-again" if status >= 500 else "refused")
+            errors = [{"code": word, "description": _encodable(message)}]
+            body["errors"] = errors
         response.charset = None
-        response.body = orjson.dumps(write(status, _encodable(message), faults))
+        response.body = orjson.dumps(body)
     return response
 
 
+def refusal(status: int, message: str) -> "WSGIApplication":
+    """An application that tells every request this error: for those that never get to a view."""
+
+    def tell(environ: dict[str, Any], start_response: "StartResponse") -> Iterable[bytes]:
+        response = told(Request(environ), status, message)
+        response.headers["X-DEVPI-API-VERSION"] = API_VERSION
+        if REQUEST_ID in environ:
+            response.headers["X-Request-ID"] = environ[REQUEST_ID]
+        if status in _WORTH_ANOTHER_TRY:
+            response.headers["Retry-After"] = RETRY_SECONDS
+        answer: Iterable[bytes] = response(environ, start_response)
+        return answer
+
+    return tell
+
+
 def _error_type(request: Request) -> str:
-    route = getattr(request, "matched_route", None)
+    if _is_of(request, PUBLISHING):
+        return JSON
     # Scripts that read the legacy JSON API do not say that they do.
-    default = JSON if route is not None and route.name in LEGACY_JSON else TEXT
+    default = JSON if _is_of(request, LEGACY_JSON) else TEXT
     return error_type(request.environ.get("HTTP_ACCEPT", "")) or default
+
+
+def _is_of(request: Request, routes: frozenset[str]) -> bool:
+    route = getattr(request, "matched_route", None)
+    return route is not None and route.name in routes
 
 
 def _message(status: int, message: str, faults: Sequence[Fault]) -> dict[str, object]:
@@ -187,8 +257,14 @@ def _is_index_question(request: Request) -> bool:
 
 def _on_stillroom_error(error: StillroomError, request: Request) -> Response:
     if isinstance(error, Trouble):
-        log.warning("%s %r: %s", request.method, request.environ.get("PATH_INFO"), error)
+        log.warning("%s: %s", _named(request), error)
     return error_response(request, error)
+
+
+def _named(request: Request) -> str:
+    """A request in the log: its name, its method and its path."""
+    environ = request.environ
+    return f"[{environ.get(REQUEST_ID, '-')}] {request.method} {environ.get('PATH_INFO')!r}"
 
 
 def _on_not_found(error: HTTPNotFound, request: Request) -> Response:
@@ -197,8 +273,8 @@ def _on_not_found(error: HTTPNotFound, request: Request) -> Response:
         return told(request, 404, "There is nothing at this address.")
     try:
         identity = identify(services_of(request), request.environ)
-    except NotAuthenticated as refusal:
-        return error_response(request, refusal)
+    except (NotAuthenticated, TooManyAttempts) as refused:
+        return error_response(request, refused)
     if identity.is_anonymous:
         return error_response(request, NotAuthenticated(REFUSED))
     if isinstance(error, PredicateMismatch):
@@ -213,7 +289,7 @@ def _on_bad_url(_error: URLDecodeError, request: Request) -> Response:
 
 
 def _on_bug(error: Exception, request: Request) -> Response:
-    log.error("%s %r", request.method, request.environ.get("PATH_INFO"), exc_info=error)
+    log.error("%s", _named(request), exc_info=error)
     return told(request, 500, "Something went wrong here; the server's log says what.")
 
 

@@ -16,6 +16,8 @@ MAX_PARTS = 5_000
 """A form has some thirty fields; with repeated ones (classifiers, requirements) some hundreds."""
 MAX_FIELDS = 16 * 1024 * 1024
 """Bytes of all fields together, the description among them."""
+MAX_FORM = 2 * MAX_FIELDS
+"""Bytes that an upload may hold beside its file: the fields, and what stands between them."""
 
 ACTION = ":action"
 CONTENT = "content"

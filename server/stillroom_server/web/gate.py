@@ -12,6 +12,8 @@ from stillroom_server.domain.access import Permission
 from stillroom_server.domain.errors import StillroomError
 from stillroom_server.domain.names import ProjectName, project_name
 
+from .environ import REQUEST_ID
+from .errors import API_VERSION
 from .identity import identify
 from .negotiation import simple_type
 from .services import Services
@@ -58,17 +60,21 @@ class PageGate:
         if media_type is None or not _is_normalised(project):
             return None
         try:
-            identity = identify(self._services, environ)
-            lineage = self._services.access.check_index(identity, Permission.READ, user, index)
-            key = project_key(lineage, ProjectName(project), media_type, environ)
+            serial = self._services.database.serial()
+            identity = identify(self._services, environ, serial)
+            name = ProjectName(project)
+            lineage = self._services.access.check_index(
+                identity, Permission.READ, user, index, name, serial=serial
+            )
+            key = project_key(lineage, name, media_type, environ)
             page = self._pages.cached(lineage, key)
             if page is None:
                 return None
             found = answer(page, media_type, environ)
         except StillroomError:
             return None
-        headers = [("X-DEVPI-API-VERSION", "2"), *found.headers]
-        start_response(STATUS_LINES[found.status], headers)
+        marks = [("X-DEVPI-API-VERSION", API_VERSION), ("X-Request-ID", environ[REQUEST_ID])]
+        start_response(STATUS_LINES[found.status], found.headers + marks)
         return [b"" if environ["REQUEST_METHOD"] == "HEAD" else found.body]
 
 

@@ -1,9 +1,10 @@
 """Who sends a request."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
-from stillroom_server.domain.identity import Identity
+from stillroom_server.domain.identity import NOBODY, Identity
 
 from .services import Services
 
@@ -28,6 +29,16 @@ class EnvironHeaders(Mapping[str, str]):
         return sum(1 for _name in self)
 
 
-def identify(services: Services, environ: Mapping[str, Any]) -> Identity:
-    """The identity of a request; raises NotAuthenticated if its credentials are wrong."""
-    return services.authenticator.identify(services.credentials(EnvironHeaders(environ)))
+def identify(
+    services: Services, environ: Mapping[str, Any], serial: int | None = None
+) -> Identity:
+    """The identity of a request; raises NotAuthenticated if its credentials are wrong.
+
+    `serial` is the one that the request began with, None where it needed none so far. Raises
+    TooManyAttempts where credentials are not looked at.
+    """
+    credentials = services.credentials(EnvironHeaders(environ))
+    if credentials is None:
+        return NOBODY
+    credentials = replace(credentials, address=environ.get("REMOTE_ADDR"))
+    return services.authenticator.identify(credentials, serial)

@@ -12,3 +12,11 @@ def project_of(request: Request) -> ProjectName:
         return project_name(request.matchdict["project"])
     except InvalidRequest as invalid:
         raise NotFound(invalid.message) from None
+
+
+def named_project(request: Request) -> ProjectName | None:
+    """The project that the address is about; None where it is about none, or is no name."""
+    try:
+        return project_of(request) if "project" in request.matchdict else None
+    except NotFound:
+        return None

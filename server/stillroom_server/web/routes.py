@@ -16,10 +16,16 @@ from stillroom_server.domain.access import Permission
 
 from .negotiation import JSON, forms_in_url
 from .views import (
+    access,
+    audit,
     files,
+    groups,
     indexes,
     legacy_json,
+    oidc,
+    owners,
     projects,
+    publishers,
     search,
     server,
     simple,
@@ -40,12 +46,16 @@ GET = ("GET", "HEAD")
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What answers a method at a route, and the permission that it needs."""
+    """What answers a method at a route, and the permission that it needs.
+
+    `takes_file` allows a body as large as files may be, and not just as JSON may.
+    """
 
     methods: tuple[str, ...]
     permission: Permission
     view: Callable[[Request], Response]
     content_type: str | None = None
+    takes_file: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +76,7 @@ _U = f"/{{user:{USER}}}"
 _I = f"{_U}/{{index:{NAME}}}"
 _P = f"{_I}/{{project:{NAME}}}"
 
-_UPLOAD = View(("POST",), Permission.UPLOAD, uploads.upload)
+_UPLOAD = View(("POST",), Permission.UPLOAD, uploads.upload, takes_file=True)
 
 ROUTES = (
     Route("start", "/", (View(GET, Permission.OPEN, server.start),)),
@@ -75,6 +85,47 @@ ROUTES = (
     Route("status", "/+status", (View(GET, Permission.OPEN, server.status),)),
     Route("live", "/+live", (View(GET, Permission.OPEN, server.live),)),
     Route("ready", "/+ready", (View(GET, Permission.OPEN, server.ready),)),
+    Route(
+        "groups",
+        f"/+groups{SLASH}",
+        (View(GET, Permission.USERS_READ, groups.list_groups),),
+    ),
+    Route(
+        "group",
+        f"/+groups/{{group:[^/]+}}{SLASH}",
+        (
+            View(GET, Permission.USERS_READ, groups.show),
+            View(("PUT",), Permission.SERVER_ADMIN, groups.create),
+            View(("PATCH",), Permission.SERVER_ADMIN, groups.change),
+            View(("DELETE",), Permission.SERVER_ADMIN, groups.delete),
+        ),
+    ),
+    Route(
+        "audit",
+        f"/+audit{SLASH}",
+        (View(GET, Permission.SERVER_ADMIN, audit.of_server),),
+    ),
+    Route(
+        "fetches",
+        f"/+fetches{SLASH}",
+        (View(GET, Permission.SERVER_ADMIN, audit.fetches_of_server),),
+    ),
+    Route("audience", "/_/oidc/audience", (View(GET, Permission.OPEN, oidc.audience),)),
+    Route("mint_token", "/_/oidc/mint-token", (View(("POST",), Permission.OPEN, oidc.mint),)),
+    Route("burn_token", "/_/oidc/burn-token", (View(("POST",), Permission.OPEN, oidc.burn),)),
+    Route(
+        "issuers",
+        f"/+issuers{SLASH}",
+        (
+            View(GET, Permission.SERVER_ADMIN, publishers.list_issuers),
+            View(("POST",), Permission.SERVER_ADMIN, publishers.add_issuer),
+        ),
+    ),
+    Route(
+        "issuer",
+        f"/+issuers/{{issuer}}{SLASH}",
+        (View(("DELETE",), Permission.SERVER_ADMIN, publishers.remove_issuer),),
+    ),
     Route("user_api", f"{_U}/+api", (View(GET, Permission.OPEN, server.discovery),)),
     Route("index_api", f"{_I}/+api", (View(GET, Permission.OPEN, server.discovery),)),
     Route(
@@ -88,8 +139,10 @@ ROUTES = (
     Route(
         "token_in_use",
         f"{_U}/+tokens/{tokens.CURRENT}",
-        # Whoever is logged in may log out, with a token that can only read too.
-        (View(("DELETE",), Permission.USERS_READ, tokens.revoke_current),),
+        (
+            View(GET, Permission.TOKEN_IN_USE, tokens.show_in_use),
+            View(("DELETE",), Permission.TOKEN_IN_USE, tokens.revoke_in_use),
+        ),
     ),
     Route(
         "token",
@@ -145,9 +198,61 @@ ROUTES = (
         ),
     ),
     Route(
+        "index_audit",
+        f"{_I}/+audit{SLASH}",
+        (View(GET, Permission.INDEX_MODIFY, audit.of_index),),
+    ),
+    Route(
+        "index_fetches",
+        f"{_I}/+fetches{SLASH}",
+        (View(GET, Permission.INDEX_MODIFY, audit.fetches_of_index),),
+    ),
+    Route(
+        "access",
+        f"{_I}/+access{SLASH}",
+        # Of others only who administers the index learns anything; see `services.rights`.
+        (View(GET, Permission.READ, access.show),),
+    ),
+    Route(
         "search",
         f"{_I}/+projects{SLASH}",
         (View(GET, Permission.READ, search.projects),),
+    ),
+    Route(
+        "owners",
+        f"{_I}/+owners{SLASH}",
+        (View(GET, Permission.READ, owners.show_all),),
+    ),
+    Route(
+        "project_owners",
+        f"{_I}/+owners/{{project:{NAME}}}{SLASH}",
+        (
+            View(GET, Permission.READ, owners.show),
+            View(("PATCH",), Permission.INDEX_MODIFY, owners.change),
+        ),
+    ),
+    Route(
+        "requests",
+        f"{_I}/+requests{SLASH}",
+        (View(GET, Permission.INDEX_MODIFY, owners.show_requests),),
+    ),
+    Route(
+        "project_requests",
+        f"{_I}/+requests/{{project:{NAME}}}{SLASH}",
+        (View(("DELETE",), Permission.INDEX_MODIFY, owners.decline),),
+    ),
+    Route(
+        "publishers",
+        f"{_I}/+publishers{SLASH}",
+        (
+            View(GET, Permission.INDEX_MODIFY, publishers.list_publishers),
+            View(("POST",), Permission.INDEX_MODIFY, publishers.add_publisher),
+        ),
+    ),
+    Route(
+        "publisher",
+        f"{_I}/+publishers/{{publisher}}{SLASH}",
+        (View(("DELETE",), Permission.INDEX_MODIFY, publishers.remove_publisher),),
     ),
     Route(
         "legacy_project",
@@ -182,6 +287,9 @@ ROUTES = (
 
 LEGACY_JSON = frozenset({"legacy_project", "legacy_release"})
 """The routes of the legacy JSON API."""
+
+PUBLISHING = frozenset({"audience", "mint_token", "burn_token"})
+"""The routes of trusted publishing, whose tools read JSON without asking for it."""
 
 
 def methods_of(route_name: str) -> list[str]:
@@ -244,5 +352,6 @@ def _add_view(config: Configurator, route: Route, view: View) -> None:
         route_name=route.name,
         request_method=view.methods,
         permission=view.permission.value,
+        takes_file=view.takes_file,
         **predicates,
     )

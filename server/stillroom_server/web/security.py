@@ -1,16 +1,20 @@
 """Permission before anything else: what each route declares is asked before its view runs."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, NoReturn
 
 from pyramid.request import Request
 from pyramid.security import Allowed
 
 from stillroom_server.domain.access import Permission
-from stillroom_server.domain.errors import InvalidRequest, NotAuthenticated
+from stillroom_server.domain.errors import InvalidRequest, NotAuthenticated, TooManyAttempts
 from stillroom_server.domain.identity import NOBODY, Identity
 from stillroom_server.domain.lineage import Lineage
 
+from .environ import REQUEST_ID
 from .identity import identify
+from .matched import named_project
 from .services import Services
 
 _OF_USERS = frozenset(
@@ -19,10 +23,11 @@ _OF_USERS = frozenset(
         Permission.USER_MODIFY,
         Permission.USER_DELETE,
         Permission.TOKENS,
+        Permission.TOKEN_IN_USE,
         Permission.INDEX_CREATE,
     }
 )
-_OF_NOTHING = frozenset({Permission.OPEN, Permission.USERS_READ})
+_OF_NOTHING = frozenset({Permission.OPEN, Permission.USERS_READ, Permission.SERVER_ADMIN})
 
 
 class DeclaredPermissions:
@@ -50,20 +55,28 @@ class DeclaredPermissions:
             raise InvalidRequest.one("url", "it must hold no NUL character")
         wanted = Permission(permission)
         access = self._services.access
+        # Read once for all that is asked about an index; nothing else may need the database.
+        is_of_index = wanted not in _OF_NOTHING | _OF_USERS
+        serial = self._services.database.serial() if is_of_index else None
         try:
-            request.stillroom_identity = self.identity(request)
-        except NotAuthenticated:
+            identity = identify(self._services, request.environ, serial)
+        except (NotAuthenticated, TooManyAttempts):
             if wanted is not Permission.OPEN:
                 raise
-            request.stillroom_identity = NOBODY
-        identity = identity_of(request)
+            identity = NOBODY
+        identity = request.stillroom_identity = _traced(identity, request.environ)
         if wanted in _OF_NOTHING:
             access.check_open(identity, wanted)
         elif wanted in _OF_USERS:
             access.check_user(identity, wanted, request.matchdict["user"])
         else:
             request.stillroom_lineage = access.check_index(
-                identity, wanted, request.matchdict["user"], request.matchdict["index"]
+                identity,
+                wanted,
+                request.matchdict["user"],
+                request.matchdict["index"],
+                named_project(request),
+                serial=serial,
             )
         return Allowed("the permission that the route declares")
 
@@ -74,6 +87,12 @@ class DeclaredPermissions:
     def forget(self, _request: Request, **_kw: Any) -> list[tuple[str, str]]:
         """There are no sessions."""
         return []
+
+
+def _traced(identity: Identity, environ: Mapping[str, Any]) -> Identity:
+    """The identity with what the audit tells of its request: the client's address, and the id."""
+    address = environ.get("REMOTE_ADDR") or None
+    return replace(identity, address=address, request=environ.get(REQUEST_ID))
 
 
 def identity_of(request: Request) -> Identity:

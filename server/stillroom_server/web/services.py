@@ -6,13 +6,20 @@ from dataclasses import dataclass
 from stillroom_server.domain.identity import Credentials
 from stillroom_server.services.access import Access
 from stillroom_server.services.accounts import Authenticator
+from stillroom_server.services.audit import Audit
 from stillroom_server.services.catalog import Catalog
+from stillroom_server.services.fetches import FetchCounter
 from stillroom_server.services.files import FileService
+from stillroom_server.services.groups import GroupService
 from stillroom_server.services.indexes import IndexService
+from stillroom_server.services.minting import Minting
+from stillroom_server.services.owners import Owners
 from stillroom_server.services.pages import Pages
 from stillroom_server.services.ports import Database
 from stillroom_server.services.project_lists import ProjectLists
+from stillroom_server.services.publishing import Publishing
 from stillroom_server.services.releases import Releases
+from stillroom_server.services.rights import Rights
 from stillroom_server.services.statuses import Statuses
 from stillroom_server.services.summaries import Summaries
 from stillroom_server.services.tokens import TokenService
@@ -26,15 +33,22 @@ class Services:
     """One server's use cases. Nothing in here belongs to a request."""
 
     access: Access
+    audit: Audit
     authenticator: Authenticator
     catalog: Catalog
     credentials: Callable[[Mapping[str, str]], Credentials | None]
     database: Database
+    fetches: FetchCounter
     files: FileService
+    groups: GroupService
     indexes: IndexService
     lists: ProjectLists
+    minting: Minting
+    owners: Owners
     pages: Pages
+    publishing: Publishing
     releases: Releases
+    rights: Rights
     statuses: Statuses
     summaries: Summaries
     tokens: TokenService
@@ -48,11 +62,14 @@ class WebSettings:
     """What the web layer needs to know of the settings.
 
     `outside_url` is the URL that clients use, None where it is the one they ask for;
-    `trusted_proxies` are the addresses whose forwarding headers are believed;
-    `page_cache_bytes` bounds the rendered pages that are kept in memory.
+    `hosts` are the names by which they may call it; `trusted_proxies` are the addresses and
+    networks whose forwarding headers are believed; `page_cache_bytes` bounds the rendered pages
+    that are kept in memory, `max_file_size` the files that are uploaded.
     """
 
     version: str
     outside_url: str | None = None
-    trusted_proxies: frozenset[str] = frozenset()
+    hosts: tuple[str, ...] = ()
+    trusted_proxies: tuple[str, ...] = ()
     page_cache_bytes: int = 64 * 1024 * 1024
+    max_file_size: int = 2 * 1024**3

@@ -8,6 +8,7 @@ from typing import Any
 from stillroom_server.domain.errors import NotAcceptable
 from stillroom_server.domain.lineage import Lineage
 from stillroom_server.domain.names import ProjectName
+from stillroom_server.services.caching import SingleFlight
 from stillroom_server.services.pages import Pages
 
 from .address import secure_root
@@ -31,6 +32,7 @@ class SimplePages:
     def __init__(self, pages: Pages, cache: PageCache) -> None:
         self._pages = pages
         self._cache = cache
+        self._builds: SingleFlight[tuple[PageKey, int], RenderedPage] = SingleFlight()
 
     def cached(self, lineage: Lineage, key: PageKey) -> RenderedPage | None:
         """The page if it is in memory and still holds.
@@ -48,10 +50,16 @@ class SimplePages:
         return self._cache.confirm(key, page, lineage.serial)
 
     def page(self, lineage: Lineage, key: PageKey) -> RenderedPage:
-        """The page, built if need be; raises NotFound or Trouble as `Pages` does."""
+        """The page, built if need be; raises NotFound or Trouble as `Pages` does.
+
+        It is built once for all who began at one serial: who began later may know of a change.
+        """
         held = self.cached(lineage, key)
         if held is not None:
             return held
+        return self._builds.run((key, lineage.serial), lambda: self._kept(lineage, key))
+
+    def _kept(self, lineage: Lineage, key: PageKey) -> RenderedPage:
         page = self._built(lineage, key)
         self._cache.put(key, page)
         return page

@@ -13,6 +13,7 @@ from .content import (
     Inspector,
 )
 from .database import (
+    AuditQuery,
     Blobs,
     Database,
     FileKey,
@@ -22,13 +23,17 @@ from .database import (
     MirrorNames,
     MirrorPages,
     Projects,
+    Pruned,
     Tokens,
     Unit,
     Users,
 )
+from .identity_tokens import IdentityTokens
 from .plugins import (
     Accounts,
     Authentication,
+    CommonPasswords,
+    GroupSource,
     Listener,
     PasswordHasher,
 )
@@ -59,11 +64,13 @@ Clock = Callable[[], datetime]
 
 __all__ = [
     "Accounts",
+    "AuditQuery",
     "Authentication",
     "BlobStore",
     "BlobWriter",
     "Blobs",
     "Clock",
+    "CommonPasswords",
     "Database",
     "Fetch",
     "FetchKey",
@@ -72,8 +79,10 @@ __all__ = [
     "FileKey",
     "FileTransfer",
     "Files",
+    "GroupSource",
     "Groups",
     "GuessCounts",
+    "IdentityTokens",
     "Indexes",
     "Inspected",
     "Inspector",
@@ -91,6 +100,7 @@ __all__ = [
     "ProjectOwners",
     "ProjectRequest",
     "Projects",
+    "Pruned",
     "Publishers",
     "Tokens",
     "Unit",

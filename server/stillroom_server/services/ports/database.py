@@ -1,6 +1,6 @@
 """The database: units of work, and what can be read and written in one."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,13 +8,15 @@ from typing import Protocol
 
 from stillroom_server.domain.events import Event, JournalEntry
 from stillroom_server.domain.files import Blob, File, NewFile, Project, Release, Yanked
-from stillroom_server.domain.identity import Token, User
+from stillroom_server.domain.identity import Token, TokenKind, TokenLimits, User
 from stillroom_server.domain.indexes import Index
 from stillroom_server.domain.metadata import MetadataValue
 from stillroom_server.domain.names import IndexName, ProjectName, UserName
 from stillroom_server.domain.options import Options
 from stillroom_server.domain.status import ProjectStatus
 from stillroom_server.domain.upstream import CachedPage, KeptFile, NameList
+
+from .rights import Fetches, Groups, PasswordGuesses, ProjectOwners, Publishers
 
 
 class Users(Protocol):
@@ -45,8 +47,20 @@ class Tokens(Protocol):
     def by_digest(self, digest: bytes) -> Token | None:
         """The token with that digest, expired or not."""
 
+    def get(self, user: UserName, token_id: str) -> Token | None:
+        """The token of that id, expired or not; None if that user has none of it."""
+
     def of_user(self, user: UserName) -> list[Token]:
         """A user's tokens, oldest first."""
+
+    def count(self, user: UserName, kind: TokenKind) -> int:
+        """How many tokens of a kind a user has."""
+
+    def naming(self, index: IndexName) -> list[Token]:
+        """The tokens of all users whose limits name an index, oldest first."""
+
+    def limit(self, token: Token, limits: TokenLimits) -> None:
+        """Store other limits for a token."""
 
     def delete(self, user: UserName, token_id: str) -> bool:
         """Delete one; False if that user has none of that id."""
@@ -58,7 +72,10 @@ class Tokens(Protocol):
         """Delete the tokens that expired before `now`; how many there were."""
 
     def note_uses(self, uses: Mapping[str, datetime]) -> None:
-        """Note when tokens, by id, were last used; those that are gone are passed over."""
+        """Note when tokens, by id, were last used; takes no serial.
+
+        Tokens that are gone are passed over, and so are times before the one that is known.
+        """
 
 
 class Indexes(Protocol):
@@ -66,6 +83,12 @@ class Indexes(Protocol):
 
     def get(self, name: IndexName) -> Index | None:
         """The index of that name."""
+
+    def with_bases(self, name: IndexName) -> list[Index]:
+        """The index of that name, and all from which it inherits; nothing if there is none.
+
+        This is one query, whatever is there: its cost tells nobody what is.
+        """
 
     def of_user(self, user: UserName) -> list[Index]:
         """A user's indexes, by name."""
@@ -285,6 +308,34 @@ class MirrorNames(Protocol):
         """
 
 
+@dataclass(frozen=True, slots=True)
+class AuditQuery:
+    """Which entries of the journal are wanted; None stands for all.
+
+    `user` is who did something, or to whom it was done. `until` is exclusive; `before` is the
+    serial and position of an entry, and means those that came before it.
+    """
+
+    index: IndexName | None = None
+    project: ProjectName | None = None
+    user: UserName | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    before: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """What became of old entries: how many were deleted, and how many are blank from now on.
+
+    `reached` is the serial up to which they were looked at.
+    """
+
+    deleted: int
+    blanked: int
+    reached: int
+
+
 class Journal(Protocol):
     """The numbered record of committed changes."""
 
@@ -301,6 +352,26 @@ class Journal(Protocol):
         these indexes. 0 if there was none.
         """
 
+    def audit(self, query: AuditQuery, limit: int) -> list[JournalEntry]:
+        """What people did, newest first; what mirrors record of themselves is left out."""
+
+    def expired(self, before: datetime, listeners: Collection[str]) -> int:
+        """The serial up to which entries may be pruned; 0 where there is nothing to do.
+
+        They are older than `before`, and each of these listeners that has a cursor was told.
+        """
+
+    def prune(self, before: datetime, after: int, until: int, limit: int) -> Pruned:
+        """Forget entries older than `before`, of the serials after one and up to another.
+
+        Up to `limit` of them are looked at, and what else has the serial of the last one. The
+        newest of each project of an index, and of each whole index, stays where it is, but says
+        no more than what it is about: pages are compared with its serial. Takes no serial.
+        """
+
+    def prunable(self, before: datetime, after: int, until: int, limit: int) -> Pruned:
+        """What `prune` would do now; may be asked of a unit that only reads."""
+
     def cursor(self, listener: str) -> int | None:
         """Up to which serial a listener was told; None if it is new."""
 
@@ -314,11 +385,17 @@ class Unit(Protocol):
     @property
     def users(self) -> Users: ...
     @property
+    def groups(self) -> Groups: ...
+    @property
+    def guesses(self) -> PasswordGuesses: ...
+    @property
     def tokens(self) -> Tokens: ...
     @property
     def indexes(self) -> Indexes: ...
     @property
     def projects(self) -> Projects: ...
+    @property
+    def owners(self) -> ProjectOwners: ...
     @property
     def files(self) -> Files: ...
     @property
@@ -327,6 +404,10 @@ class Unit(Protocol):
     def mirror_pages(self) -> MirrorPages: ...
     @property
     def mirror_names(self) -> MirrorNames: ...
+    @property
+    def publishers(self) -> Publishers: ...
+    @property
+    def fetches(self) -> Fetches: ...
     @property
     def journal(self) -> Journal: ...
 
@@ -349,3 +430,6 @@ class Database(Protocol):
 
     def serial(self) -> int:
         """The serial of the last commit that took one. Costs one cheap read."""
+
+    def instance(self) -> str:
+        """The id of this database, which its copies have as well."""

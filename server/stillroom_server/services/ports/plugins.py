@@ -1,9 +1,11 @@
 """Who asks: passwords, and the plugins for authentication and events."""
 
+from collections.abc import Collection
 from typing import Protocol
 
 from stillroom_server.domain.events import JournalEntry
 from stillroom_server.domain.identity import Credentials, Identity
+from stillroom_server.domain.names import UserName
 
 
 class PasswordHasher(Protocol):
@@ -14,6 +16,16 @@ class PasswordHasher(Protocol):
 
     def verify(self, password_hash: str | None, password: str) -> bool:
         """Whether it matches; with None it takes as long and says no."""
+
+
+class CommonPasswords(Protocol):
+    """Passwords that so many people use that they are guessed first."""
+
+    def __contains__(self, password: object, /) -> bool:
+        """Whether it is one of them."""
+
+    def __len__(self) -> int:
+        """How many there are."""
 
 
 class Accounts(Protocol):
@@ -31,6 +43,19 @@ class Authentication(Protocol):
 
     def authenticate(self, credentials: Credentials, accounts: Accounts) -> Identity | None:
         """Who this is, or None where no plugin knows these credentials."""
+
+
+class GroupSource(Protocol):
+    """A plugin that knows groups of users; `name` is that of the plugin."""
+
+    @property
+    def name(self) -> str: ...
+
+    def groups_of(self, user: UserName) -> Collection[str] | None:
+        """The user's groups, without a colon; None where it does not know them.
+
+        May raise anything.
+        """
 
 
 class Listener(Protocol):

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from stillroom_server.domain.identity import Group
 from stillroom_server.domain.indexes import Index
-from stillroom_server.domain.names import ProjectName, UserName
+from stillroom_server.domain.names import IndexName, ProjectName, UserName
 from stillroom_server.domain.publishing import Issuer, Publisher
 
 
@@ -60,8 +60,8 @@ class ProjectOwners(Protocol):
     def set(self, index: Index, project: ProjectName, owners: frozenset[str]) -> None:
         """Store the owners of a project; none deletes all rows."""
 
-    def forget(self, principal: str) -> None:
-        """Take a user or `:group` that is gone from all projects."""
+    def forget(self, principal: str) -> list[tuple[IndexName, ProjectName]]:
+        """Take a user or `:group` that is gone from all projects; from which, in order."""
 
     def requests(self, index: Index) -> list[ProjectRequest]:
         """Who asked for what, oldest first."""
@@ -91,20 +91,20 @@ class GuessCounts:
 class PasswordGuesses(Protocol):
     """Guesses of passwords that are being checked or were wrong. Takes no serial."""
 
-    def counts(self, user: str, address: str, since: datetime) -> GuessCounts:
-        """The guesses made since a time."""
+    def counts(self, user: str, address: str, after: datetime) -> GuessCounts:
+        """The guesses made after a time: against a user, from an address, and all."""
 
     def add(self, user: str, address: str, at: datetime) -> int:
         """Note a guess before it is checked; its id."""
 
     def delete(self, guess_id: int) -> None:
-        """The guess was right."""
+        """Take a guess back; one that is gone already is passed over."""
 
     def forget(self, user: str) -> int:
         """Delete all that stands against a user; how many there were."""
 
     def delete_before(self, at: datetime) -> int:
-        """Delete the guesses made before a time; how many there were."""
+        """Delete the guesses made at a time or before it; how many there were."""
 
 
 class Publishers(Protocol):
@@ -121,6 +121,9 @@ class Publishers(Protocol):
 
     def delete_issuer(self, issuer: Issuer) -> None:
         """Delete an issuer; Conflict while publishers refer to it."""
+
+    def is_used(self) -> bool:
+        """Whether any index has a publisher."""
 
     def of_issuer(self, issuer: Issuer) -> list[Publisher]:
         """The publishers of an issuer, oldest first."""
@@ -189,6 +192,9 @@ class Fetches(Protocol):
 
     def find(self, query: FetchQuery, limit: int) -> list[Fetch]:
         """What was fetched, newest first. An index is matched by `asked` and by `held`."""
+
+    def count_before(self, minute: datetime) -> int:
+        """How many rows are older than that."""
 
     def delete_before(self, minute: datetime, limit: int) -> int:
         """Delete up to so many rows older than that; how many."""

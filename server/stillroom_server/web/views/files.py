@@ -1,6 +1,7 @@
 """Files: whole, in part, or unchanged."""
 
 import functools
+import os
 from collections.abc import Iterable, Iterator
 from datetime import UTC
 from typing import BinaryIO
@@ -36,6 +37,7 @@ def send(request: Request) -> Response:
         lineage_of(request), address, fetch=request.method != "HEAD"
     )
     if isinstance(content, Redirect):
+        _note_fetch(request, address, content, None)
         return _redirect(content)
     coding = _coding(request, address, content)
     response = Response(content_type=media_type, charset=charset)
@@ -44,7 +46,10 @@ def send(request: Request) -> Response:
         response.status = 304
         del response.content_type
         return response
-    return _answer(request, response, content, coding)
+    response = _answer(request, response, content, coding)
+    if response.status_code in {200, 206}:
+        _note_fetch(request, address, content, content.sha256)
+    return response
 
 
 def delete(request: Request) -> Response:
@@ -67,6 +72,16 @@ def _redirect(redirect: Redirect) -> Response:
     response = Response(status=302, location=redirect.url)
     response.headers["Cache-Control"] = "no-store"
     return response
+
+
+def _note_fetch(
+    request: Request, address: Address, found: Content | Redirect, sha256: str | None
+) -> None:
+    """Count that a client got a file; what lies beside files is nothing that anybody runs."""
+    if request.method == "GET" and not address.companion:
+        services_of(request).fetches.note(
+            identity_of(request), lineage_of(request).name, address, found.held, sha256
+        )
 
 
 def _media_type(request: Request, address: Address) -> tuple[str, str | None]:
@@ -173,29 +188,45 @@ def _body(request: Request, content: Content, start: int, stop: int) -> Iterable
     blob = content.open()
     if blob is None:
         return content.follow(start, stop)
+    part = _Part(blob, start, stop)
     wrapper = request.environ.get("wsgi.file_wrapper")
-    if wrapper is not None and stop - start == content.size:
-        whole: Iterable[bytes] = wrapper(blob, CHUNK)
-        return whole
-    return _Part(blob, start, stop)
+    if wrapper is None:
+        return part
+    wrapped: Iterable[bytes] = wrapper(part, CHUNK)
+    return wrapped
 
 
 class _Part:
-    """Some bytes of an open blob, which is closed in any case."""
+    """Some bytes of an open blob, as a body or as a file that an engine sends without a thread."""
 
     def __init__(self, blob: BinaryIO, start: int, stop: int) -> None:
         self._blob = blob
-        self._position = start
+        self._start = start
         self._stop = stop
+        blob.seek(start)
 
     def __iter__(self) -> Iterator[bytes]:
-        self._blob.seek(self._position)
-        while self._position < self._stop:
-            data = self._blob.read(min(CHUNK, self._stop - self._position))
-            if not data:
-                raise OSError("a blob is shorter than its row says")
-            self._position += len(data)
+        while data := self.read(CHUNK):
             yield data
 
+    def read(self, size: int) -> bytes:
+        """The next bytes, at most so many; none at the end of the part."""
+        size = min(size, self._stop - self._blob.tell())
+        data = self._blob.read(max(0, size))
+        if not data and size > 0:
+            raise OSError("a blob is shorter than its row says")
+        return data
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Go to a byte of the part."""
+        base = {os.SEEK_SET: self._start, os.SEEK_CUR: self._blob.tell(), os.SEEK_END: self._stop}
+        self._blob.seek(base[whence] + offset)
+        return self.tell()
+
+    def tell(self) -> int:
+        """Which byte of the part comes next."""
+        return self._blob.tell() - self._start
+
     def close(self) -> None:
+        """Close the blob."""
         self._blob.close()

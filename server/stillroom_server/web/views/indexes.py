@@ -1,6 +1,6 @@
 """Indexes: their options, and what is posted to them."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 from pyramid.httpexceptions import HTTPFound
@@ -24,7 +24,7 @@ def show(request: Request) -> Response:
     options = dict(shown_options(index, readable=True))
     if not has_flag(request, "no_projects"):
         options["projects"] = services_of(request).lists.own(index)
-    return result("indexconfig", options)
+    return _tagged(index, result("indexconfig", options))
 
 
 def create(request: Request) -> Response:
@@ -32,20 +32,27 @@ def create(request: Request) -> Response:
     index = services_of(request).indexes.create(
         identity_of(request), _name(request), read_object(request)
     )
-    return result("indexconfig", shown_options(index, readable=True))
+    return _tagged(index, result("indexconfig", shown_options(index, readable=True)))
 
 
 def change(request: Request) -> Response:
-    """Change options: a dict of values, or a list of operations."""
+    """Change options: a dict of values, or a list of operations.
+
+    With `If-Match`, only if they are still those of which a GET gave the ETag (RFC 9110 §13.1.1).
+    """
     patch = read_json(request)
     if isinstance(patch, dict) and patch.get("type") == "indexconfig" and "result" in patch:
         patch = patch["result"]
     if not isinstance(patch, dict | list):
         raise InvalidRequest.one("body", "it must be a JSON object, or a list of operations")
     index = services_of(request).indexes.change(
-        identity_of(request), _name(request), patch, refuse_noop=has_flag(request, "error_on_noop")
+        identity_of(request),
+        _name(request),
+        patch,
+        refuse_noop=has_flag(request, "error_on_noop"),
+        expected=_expected(request),
     )
-    return result("indexconfig", shown_options(index, readable=True))
+    return _tagged(index, result("indexconfig", shown_options(index, readable=True)))
 
 
 def delete(request: Request) -> Response:
@@ -62,6 +69,21 @@ def shown_options(index: Index, *, readable: bool) -> Mapping[str, Any]:
         options = {key: options[key] for key in ("bases", "volatile") if key in options}
     # devpi's clients take `volatile` for granted, on mirrors too.
     return {"type": index.type, "volatile": index.volatile, **options}
+
+
+def _expected(request: Request) -> Container[str] | None:
+    """The tags in `If-Match`; None without that header. An empty one matches nothing."""
+    header = request.environ.get("HTTP_IF_MATCH")
+    if header is None:
+        return None
+    matcher: Container[str] = request.if_match
+    return matcher if header.strip() else ()
+
+
+def _tagged(index: Index, response: Response) -> Response:
+    """An answer with the tag of an index's options, for who means to change them."""
+    response.etag = index.options_tag
+    return response
 
 
 def _plain(value: object) -> object:

@@ -28,7 +28,7 @@ def discovery(request: Request) -> Response:
     identity = identity_of(request)
     user, index = request.matchdict.get("user"), request.matchdict.get("index")
     root = request.application_url
-    groups = sorted(identity.groups)
+    groups = sorted(identity.all_groups)
     answer: dict[str, object] = {
         "login": f"{root}/+login",
         "authstatus": ["noauth" if identity.user is None else "ok", identity.user or "", groups],
@@ -61,7 +61,7 @@ def login(request: Request) -> Response:
     user, password = body.get("user"), body.get("password")
     if not isinstance(user, str) or not isinstance(password, str):
         raise InvalidRequest.one("body", "login needs the texts `user` and `password`")
-    issued = services_of(request).tokens.login(user, password)
+    issued = services_of(request).tokens.login(user, password, identity_of(request))
     return result("proxyauth", shown_login(issued), message="login successful")
 
 

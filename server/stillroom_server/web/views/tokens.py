@@ -9,7 +9,7 @@ from pyramid.response import Response
 from stillroom_server.domain.errors import Fault, InvalidRequest
 from stillroom_server.domain.identity import Action, Grant, Token, TokenLimits
 from stillroom_server.domain.names import IndexName, ProjectName, UserName, project_name
-from stillroom_server.services.tokens import IssuedToken
+from stillroom_server.services.tokens import IssuedToken, told
 from stillroom_server.web.answers import message, result
 from stillroom_server.web.bodies import read_object
 from stillroom_server.web.rendering import timestamp
@@ -46,9 +46,15 @@ def create(request: Request) -> Response:
     return result("token", {**_shown(issued.token), "token": issued.secret}, status=201)
 
 
-def revoke_current(request: Request) -> Response:
+def show_in_use(request: Request) -> Response:
+    """The token that the request is made with, without its secret."""
+    token = services_of(request).tokens.in_use(identity_of(request), request.matchdict["user"])
+    return result("token", _shown(token))
+
+
+def revoke_in_use(request: Request) -> Response:
     """End the token that the request is made with."""
-    services_of(request).tokens.revoke_current(identity_of(request), request.matchdict["user"])
+    services_of(request).tokens.revoke_in_use(identity_of(request), request.matchdict["user"])
     return message("token revoked")
 
 
@@ -63,19 +69,12 @@ def _shown(token: Token) -> Mapping[str, Any]:
     return {
         "id": token.id,
         "kind": token.kind,
-        "limits": None if token.limits is None else [_grant(g) for g in token.limits.grants],
+        "limits": told(token.limits),
         "created": timestamp(token.created),
         "expires": timestamp(token.expires),
         "used": None if token.used is None else timestamp(token.used),
         "note": token.note,
-    }
-
-
-def _grant(grant: Grant) -> Mapping[str, Any]:
-    return {
-        "allow": sorted(grant.actions),
-        "indexes": None if grant.indexes is None else sorted(map(str, grant.indexes)),
-        "projects": None if grant.projects is None else sorted(grant.projects),
+        "publisher": token.publisher,
     }
 
 
@@ -98,24 +97,34 @@ def _wanted(body: Mapping[str, Any]) -> tuple[TokenLimits | None, int, str]:
 
 
 def _limits(body: Mapping[str, Any], faults: list[Fault]) -> TokenLimits | None:
-    """One grant from `allow`, `indexes` and `projects`; None where all three are left out."""
+    """One grant from `allow`, `indexes` and `projects`; None where all three are left out.
+
+    What concerns no single index is out of reach for a token that is limited to some.
+    """
     if all(body.get(key) is None for key in ("allow", "indexes", "projects")):
         return None
-    grant = Grant(
-        frozenset(Action) if body.get("allow") is None else _actions(body["allow"], faults),
-        _names("indexes", body.get("indexes"), IndexName.parse, faults),
-        _names("projects", body.get("projects"), project_name, faults),
-    )
-    return TokenLimits((grant,))
+    indexes = _names("indexes", body.get("indexes"), IndexName.parse, faults)
+    projects = _names("projects", body.get("projects"), project_name, faults)
+    is_everywhere = indexes is None and projects is None
+    if body.get("allow") is None:
+        actions = frozenset(Action) if is_everywhere else frozenset(Action) - {Action.ACCOUNT}
+    else:
+        actions = _actions(body["allow"], faults)
+    if Action.ACCOUNT in actions and not is_everywhere:
+        rule = f"{Action.ACCOUNT} concerns no single index; leave out indexes and projects for it"
+        faults.append(Fault("allow", rule))
+    return TokenLimits((Grant(actions, indexes, projects),))
 
 
 def _actions(allow: object, faults: list[Fault]) -> frozenset[Action]:
-    known = set(Action)
-    if not isinstance(allow, list) or not allow or not known.issuperset(map(str, allow)):
-        rule = f"it must be a list of some of {', '.join(Action)}, or null for all"
-        faults.append(Fault("allow", rule))
-        return frozenset()
-    return frozenset(Action(item) for item in allow)
+    try:
+        if isinstance(allow, list) and allow:
+            return frozenset(Action(item) for item in allow)
+    except ValueError:
+        pass
+    rule = f"it must be a list of some of {', '.join(Action)}, or null for all"
+    faults.append(Fault("allow", rule))
+    return frozenset()
 
 
 _N = TypeVar("_N", IndexName, ProjectName)

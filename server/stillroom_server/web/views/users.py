@@ -35,12 +35,12 @@ def create(request: Request) -> Response:
 
 
 def change(request: Request) -> Response:
-    """Change a user; who changes their own password gets a new token, as all others ended."""
+    """Change a user; who sets their own password gets a new token, as all others ended."""
     services, identity = services_of(request), identity_of(request)
     name = UserName(request.matchdict["user"])
     body = read_object(request)
     services.users.change(identity, name, body)
-    if "password" not in body or identity.user != name:
+    if body.get("password") is None or identity.user != name:
         return message("user updated")
     issued = services.tokens.issue_login(identity)
     return result("userpassword", shown_login(issued), message="user updated, new proxy auth")
