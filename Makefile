@@ -28,7 +28,8 @@ test-online: $(VENV)/dev.done  ## the newcomer's tour against the real public in
 	$(BIN)/python -m pytest -m online $(PYTEST_ARGS)
 
 test-clients: $(VENV)/dev.done $(CLIENTS)  ## install and publish with pip, uv, twine, poetry, pdm, hatch, flit
-	$(BIN)/python -m pytest tests/clients -n 2 --table docs/reference/clients.md
+	$(BIN)/python -m pytest tests/clients -n 2 \
+		--table docs/reference/clients.md --statuses docs/reference/statuses.md
 
 conformance: $(VENV)/dev.done $(JUDGES)  ## judge our server, or the one that CONFORMANCE_ARGS="--server …" names
 	$(BIN)/python tests/conformance/run.py $(CONFORMANCE_ARGS)

@@ -221,6 +221,7 @@ PAGES: Mapping[str, Page] = {
 
 SEEN = {
     "clients": ("Clients", "What pip, uv, twine, poetry, pdm, hatch and flit were seen to do."),
+    "statuses": ("Statuses", "What installers and publishing tools make of each status."),
 }
 """Title and summary of the pages that test runs write, from what they saw."""
 

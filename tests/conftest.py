@@ -8,7 +8,13 @@ import pytest
 
 from stillroom_server.storage.database import SqlDatabase
 from stillroom_server.storage.disk import DiskBlobStore
+from support.canary import Watch, canary
 from support.databases import PostgresServer, SqliteTemplate
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let the canary watch: no secret may come to light in any test."""
+    config.pluginmanager.register(Watch(config))
 
 
 @pytest.fixture(scope="session")
@@ -37,7 +43,9 @@ def fresh_database(
                 yield url
         else:
             template = request.getfixturevalue("sqlite_template")
-            yield template.copy_to(tmp_path / "stillroom.sqlite")
+            path = tmp_path / "stillroom.sqlite"
+            yield template.copy_to(path)
+            canary.look_in_database(path)
 
     return fresh
 

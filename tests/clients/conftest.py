@@ -13,7 +13,15 @@ import pytest
 
 from clients.drivers import CLIENTS, Client
 from clients.home import Home
-from clients.table import WORKS, Row, Say, render
+from clients.table import (
+    WORKS,
+    Report,
+    Row,
+    Say,
+    Seen,
+    render,
+    render_statuses,
+)
 from clients.world import Source, World, set_up
 from functional.http_driver import HttpDriver
 from functional.installer import Installer
@@ -27,11 +35,14 @@ from support.servers import ServerProcess
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("clients", "the matrix of real clients")
     group.addoption("--table", type=Path, metavar="FILE", help="write the table there")
+    group.addoption("--statuses", type=Path, metavar="FILE", help="and that of statuses there")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("--table") and not hasattr(config, "workerinput"):
         config.pluginmanager.register(Table(config.getoption("--table")))
+    if config.getoption("--statuses") and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(StatusTable(config.getoption("--statuses")))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -54,8 +65,8 @@ class Table:
         self._rows: set[Row] = set()
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if report.when == "call":
-            said = dict(report.user_properties)
+        said = dict(report.user_properties)
+        if report.when == "call" and "status" not in said:
             self._rows.add(
                 Row(
                     said["place"],
@@ -69,6 +80,43 @@ class Table:
     def pytest_sessionfinish(self, exitstatus: int) -> None:
         if exitstatus == 0:
             self._path.write_text(render(self._rows), "utf-8")
+
+
+class StatusTable:
+    """The same for what clients make of statuses."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._seen: set[Seen] = set()
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        said = dict(report.user_properties)
+        if report.when == "call" and "status" in said:
+            client = f"{said['client']} {said['version']}"
+            if said["does"] == "uploads" and said["client"] == "uv":
+                client = f"uv publish {said['version']}"
+            self._seen.add(
+                Seen(said["does"], said["status"], said["column"], client, said["result"])
+            )
+
+    def pytest_sessionfinish(self, exitstatus: int) -> None:
+        if exitstatus == 0:
+            self._path.write_text(render_statuses(self._seen), "utf-8")
+
+
+@pytest.fixture
+def report(
+    record_property: Callable[[str, object], None], request: pytest.FixtureRequest
+) -> Report:
+    """Says what a client makes of a status."""
+
+    def told(does: str, status: int, result: object) -> None:
+        record_property("does", does)
+        record_property("status", status)
+        record_property("column", CLIENTS.index(request.getfixturevalue("client").__class__))
+        record_property("result", str(result))
+
+    return told
 
 
 @pytest.fixture

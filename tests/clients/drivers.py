@@ -152,10 +152,14 @@ class Pip(Installer, name="pip"):
         )
 
     def install(self, source: Source, *projects: object, status: int | None = 0) -> Installed:
+        return self.install_without_login(source.page_with_login, *projects, status=status)
+
+    def install_without_login(
+        self, page: str, *projects: object, status: int | None = 0
+    ) -> Installed:
+        """Install from the URL of an index as it is."""
         environment = self.home.venv()
-        ran = self.pip(
-            environment, "install", "--index-url", source.page_with_login, *projects, status=status
-        )
+        ran = self.pip(environment, "install", "--index-url", page, *projects, status=status)
         return Installed(ran, environment)
 
 
@@ -172,10 +176,16 @@ class Uv(Installer, Publisher, name="uv"):
     """uv, as `uv pip install` and `uv publish`."""
 
     def install(self, source: Source, *projects: object, status: int | None = 0) -> Installed:
+        return self.install_without_login(source.page_with_login, *projects, status=status)
+
+    def install_without_login(
+        self, page: str, *projects: object, status: int | None = 0
+    ) -> Installed:
+        """Install from the URL of an index as it is."""
         environment = self.home.venv()
         ran = self.run(
             *("pip", "install", "--python", environment.python),
-            *("--default-index", source.page_with_login, *projects),
+            *("--default-index", page, *projects),
             status=status,
         )
         return Installed(ran, environment)

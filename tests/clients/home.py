@@ -17,6 +17,8 @@ from support.servers import clean_environment
 
 CLIENTS = Path(__file__).parents[2] / ".clients"
 SECONDS = 120
+ANY = -1
+"""Not an exit status: it stands for all of them."""
 NOWHERE = "http://127.0.0.1:9"
 """The proxy for all that is not on loopback: what tries to leave this machine fails."""
 
@@ -110,7 +112,10 @@ class Home:
         status: int | None = 0,
         **environment: str,
     ) -> Ran:
-        """Run a command, which must end with that exit status; None stands for any but 0."""
+        """Run a command, which must end with that exit status.
+
+        None stands for any but 0, and ANY for all.
+        """
         done = subprocess.run(
             [str(part) for part in command],
             cwd=folder or self.folder,
@@ -122,7 +127,7 @@ class Home:
             check=False,
         )
         ran = Ran(done.returncode, done.stdout, done.stderr)
-        is_expected = ran.status != 0 if status is None else ran.status == status
+        is_expected = ran.status != 0 if status is None else status in {ran.status, ANY}
         assert is_expected, f"{command} ended with {ran.status}:\n{ran.out}\n{ran.err}"
         return ran
 

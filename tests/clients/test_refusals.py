@@ -28,8 +28,8 @@ from e2e.machine import Ran
 from stillroom_server.testing import LocalUpstream
 
 WRONG_LOGIN = "Wrong user name, password or token, or the token has expired or was revoked."
-NO_READER = "Not allowed: guest is not in acl_read of dev/sandbox."
-NO_UPLOADER = "Not allowed: guest is not in acl_upload of dev/sandbox."
+NO_READER = "Not allowed: guest may not read dev/sandbox"
+NO_UPLOADER = "Not allowed: guest may not upload to dev/sandbox"
 IS_DOWN = "answers with status 503"
 
 NOT_FOUND = "No matching distribution found for"

@@ -15,6 +15,7 @@ from urllib.parse import quote
 from functional.http_driver import HttpDriver
 from functional.installer import Installer
 from stillroom_server.testing import LocalUpstream
+from support.canary import MARK
 from support.distributions import (
     Distribution,
     import_name,
@@ -25,7 +26,7 @@ from support.distributions import (
 )
 from support.servers import ServerProcess
 
-PASSWORD = "a-password-of-the-tests"
+PASSWORD = f"the-tests{MARK}"
 """Of dev and of guest."""
 
 SANDBOX = "dev/sandbox"
@@ -51,6 +52,10 @@ class Source:
         """The same with the login in it."""
         user, password = (quote(part, safe="") for part in (self.user, self.password))
         return self.page.replace("://", f"://{user}:{password}@", 1)
+
+    def page_of(self, user: str) -> str:
+        """The URL of the index with the name of a user in it, and no password."""
+        return self.page.replace("://", f"://{user}@", 1)
 
     @property
     def uploads(self) -> str:

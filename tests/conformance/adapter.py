@@ -6,7 +6,7 @@ fixture of the same name; the tests whose abilities an adapter lacks are deselec
 """
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -84,6 +84,16 @@ class Abilities(Protocol):
 
     def token_logins(self, token: Token) -> Sequence[Login]:
         """The documented ways to log in with a token."""
+
+    def trust(
+        self,
+        administrator: Login,
+        index: str,
+        issuer: str,
+        claims: Mapping[str, str],
+        project: str,
+    ) -> None:
+        """Let jobs with these claims of an issuer on loopback upload a project to an index."""
 
     def legacy_json_path(self, index: str, project: str, version: str = "") -> str:
         """The path of the legacy JSON API for a project, or for one of its releases."""

@@ -21,6 +21,7 @@ from conformance.shelf import Shelf
 from conformance.tools import Tools
 from stillroom_server.testing import LocalUpstream
 from support.front import Front
+from support.issuer import Issuer
 
 PREFIX = "/behind/a-proxy"
 
@@ -29,6 +30,7 @@ NEEDS_OPTION = {
     "secure_front": "trusted_front",
     "server_pid": "server_pid",
     "max_file_size": "max_file_size",
+    "trust": "administrator",
 }
 """Fixtures that are there only with an option."""
 
@@ -54,6 +56,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--trusted-front",
         action="store_true",
         help="the server believes the X-Forwarded-* headers of a proxy on this machine",
+    )
+    group.addoption(
+        "--administrator",
+        metavar="USER:PASSWORD",
+        help="who may have the server believe issuers of identity tokens on this loopback",
     )
     group.addoption(
         "--server-pid", type=int, metavar="PID", help="its process, whose memory is watched"
@@ -203,6 +210,29 @@ def secure_front(adapter: Adapter, authority: trustme.CA) -> Iterator[Front]:
 
 
 @pytest.fixture
+def root_front(adapter: Adapter, authority: trustme.CA) -> Iterator[Front]:
+    """The same with TLS and without a prefix: the root of its host is that of the server."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost", "127.0.0.1").configure_cert(context)
+    with Front(adapter.url, tls=context) as running:
+        yield running
+
+
+@pytest.fixture
+def administrator(pytestconfig: pytest.Config) -> Login:
+    """Who may have the server believe an issuer."""
+    user, _, password = pytestconfig.getoption("administrator").partition(":")
+    return Login(user, password)
+
+
+@pytest.fixture
+def issuer() -> Iterator[Issuer]:
+    """A CI on loopback that gives its jobs identity tokens."""
+    with Issuer() as running:
+        yield running
+
+
+@pytest.fixture
 def http2_front(
     adapter: Adapter, authority: trustme.CA, tmp_path: Path, pytestconfig: pytest.Config
 ) -> Iterator[Http2Front]:
@@ -266,3 +296,4 @@ new_token = _ability("new_token")
 revoke = _ability("revoke")
 token_logins = _ability("token_logins")
 legacy_json_path = _ability("legacy_json_path")
+trust = _ability("trust")

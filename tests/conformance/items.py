@@ -39,16 +39,12 @@ _ATTESTATIONS = (
     "Attestations that come with an upload are not kept yet: the field is ignored, as item 91 "
     "allows. Those of an upstream are passed on (items 36, 92, 147)."
 )
-_TRUSTED = "Trusted publishing is not there yet: its addresses answer 404 (items 137, 141)."
 
 LEFT_OUT: Mapping[int, LeftOut] = {
     90: LeftOut(
         "[S] An upload with `attestations` of a valid object: stored, and served as provenance.",
         _ATTESTATIONS,
     ),
-    138: LeftOut("[C] `POST /_/oidc/mint-token` exchanges an identity for a token.", _TRUSTED),
-    139: LeftOut("[C] A minted token: how long, for what, and how it is burnt.", _TRUSTED),
-    140: LeftOut("[C] `uv publish` in a simulated job uploads without secrets.", _TRUSTED),
 }
 
 
@@ -93,6 +89,7 @@ make conformance CONFORMANCE_ARGS="--server https://index.example.com \\
 | `--adapter` | the module that knows the server's addresses and how it is managed |
 | `--loopback-mirrors` | the server may mirror an upstream on the loopback of this machine |
 | `--trusted-front` | it believes the `X-Forwarded-*` headers of a proxy on this machine |
+| `--administrator` | who may have it believe issuers on the loopback of this machine |
 | `--server-pid` | its process on this machine, whose memory is watched |
 | `--max-file-size` | the largest file that it takes, in bytes |
 | `--clients` | the folder with poetry, pdm, hatch, flit and the HTTP/2 proxy: `.clients` |

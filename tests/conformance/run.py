@@ -51,6 +51,7 @@ def _options(server: ServerProcess) -> list[str]:
         f"--index={INDEX}",
         f"--server-pid={server.pid}",
         f"--max-file-size={MAX_FILE_SIZE}",
+        f"--administrator=root:{server.root_password}",
         "--loopback-mirrors",
         "--trusted-front",
         *("-n", "2"),

@@ -2,7 +2,7 @@
 
 import itertools
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from email.parser import BytesHeaderParser
 from typing import Any
 
@@ -64,8 +64,8 @@ class StillroomAdapter(Adapter):
         self._ask("DELETE", f"/{index}/+f/{path}?force")
 
     def new_token(self, index: str, *, may_upload: bool = True, seconds: int = 600) -> Token:
-        scope = "all" if may_upload else "read"
-        body = {"scope": scope, "indexes": [index], "expires_in": seconds}
+        allow = ["read", "upload"] if may_upload else ["read"]
+        body = {"allow": allow, "indexes": [index], "expires_in": seconds}
         made = self._ask("POST", f"/{self.login.user}/+tokens", json=body)
         return Token(made["token"], made["id"])
 
@@ -78,6 +78,19 @@ class StillroomAdapter(Adapter):
             Login(self.login.user, token.secret),
             Login(token.secret, ""),
         ]
+
+    def trust(
+        self,
+        administrator: Login,
+        index: str,
+        issuer: str,
+        claims: Mapping[str, str],
+        project: str,
+    ) -> None:
+        root = httpx.post(f"{self.url}/+issuers", auth=administrator, json={"url": issuer})
+        assert root.status_code in {201, 409}, root.text
+        body = {"issuer": issuer, "claims": claims, "projects": [project], "allow": ["upload"]}
+        self._ask("POST", f"/{index}/+publishers", json=body)
 
     def _create(self, **options: Any) -> str:
         name = f"{self.login.user}/{next(self._names)}"

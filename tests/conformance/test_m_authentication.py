@@ -1,5 +1,6 @@
-"""M. Authentication and trusted publishing: items 132 to 137, and 141."""
+"""M. Authentication and trusted publishing: items 132 to 141."""
 
+import json
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -15,6 +16,8 @@ from conformance.tools import Tools
 from e2e.machine import VirtualEnvironment
 from support.distributions import import_name, make_wheel
 from support.file_keyring import VARIABLE, FileKeyring
+from support.front import Front
+from support.issuer import SUBJECT, Issuer, SigningKey, new_private_key
 from support.servers import BIN
 
 NewToken = Callable[..., Token]
@@ -214,6 +217,140 @@ def test_137_audience(index: Index, open_index: OpenIndex, adapter: Adapter, log
     assert isinstance(answer.json(), dict)
     if answer.status_code == 200:
         assert isinstance(answer.json()["audience"], str)
+
+
+MINT, BURN = "/_/oidc/mint-token", "/_/oidc/burn-token"
+
+
+@pytest.fixture
+def trusting(
+    private: Index,
+    project: str,
+    issuer: Issuer,
+    trust: Callable[..., None],
+    administrator: Login,
+    adapter: Adapter,
+) -> "Trusting":
+    """A private index that trusts one job of an issuer with one project."""
+    trust(administrator, private.name, issuer.url, {"sub": SUBJECT}, project)
+    return Trusting(private, issuer, str(httpx.URL(adapter.url).copy_with(raw_path=b"")))
+
+
+class Trusting:
+    """The root of a host of which an index trusts the issuer's job."""
+
+    def __init__(self, index: Index, issuer: Issuer, root: str) -> None:
+        self.index = index
+        self.issuer = issuer
+        self.root = root
+        answer = index.as_seen_by(None).get(f"{root}/_/oidc/audience")
+        self.audience: str = answer.json()["audience"]
+
+    def post(self, path: str, content: bytes) -> httpx.Response:
+        stranger = self.index.as_seen_by(None)
+        headers = {"Content-Type": "application/json"}
+        return stranger.ask("POST", self.root + path, headers, content=content)
+
+    def exchange(self, token: str) -> httpx.Response:
+        return self.post(MINT, json.dumps({"token": token}).encode())
+
+    def token(self, **changes: object) -> str:
+        return self.issuer.token(**{"aud": self.audience, **changes})
+
+    def refused(self, answer: httpx.Response) -> str:
+        """The code of the only error."""
+        assert answer.status_code == 422, answer.text
+        assert answer.headers["Content-Type"] == "application/json"
+        body = answer.json()
+        assert isinstance(body["message"], str)
+        (error,) = body["errors"]
+        assert isinstance(error["description"], str)
+        assert self.index.name not in answer.text
+        return error["code"]
+
+
+def test_138_mint(trusting: Trusting) -> None:
+    """[C] `POST /_/oidc/mint-token`: a token and when it expires; else 422 with listed codes."""
+    token = trusting.token()
+    answer = trusting.exchange(token)
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["Content-Type"] == "application/json"
+    body = answer.json()
+    assert body["success"] is True
+    assert 0 < body["expires"] - time.time() <= 900
+    assert trusting.refused(trusting.exchange(token)) == "invalid-reuse-token"
+    for content in (b"", b"{", b"[]", b"{}", b'{"token": 1}', b"token=x"):
+        assert trusting.refused(trusting.post(MINT, content)) == "invalid-payload"
+    thief = SigningKey("RS256", new_private_key("RS256"))
+    stolen = thief.sign(trusting.issuer.claims(aud=trusting.audience))
+    for wrong in ("x.y.z", stolen, trusting.token(aud="elsewhere"), trusting.token(exp=1)):
+        assert trusting.refused(trusting.exchange(wrong)) == "invalid-token"
+    unknown = trusting.token(sub="repo:elsewhere/app")
+    assert trusting.refused(trusting.exchange(unknown)) == "invalid-publisher"
+
+
+def test_139_minted_token(trusting: Trusting, project: str, open_index: OpenIndex) -> None:
+    """[C] A minted token is for its project; burnt (202), it is of no use; twice is harmless."""
+    secret = trusting.exchange(trusting.token()).json()["token"]
+    job = open_index(trusting.index.name, login=Login("__token__", secret))
+    assert job.send(make_wheel(project, "1.0")).status_code == 200
+    assert job.send(make_wheel(f"{project}-other", "1.0")).status_code == 403
+    assert job.get(f"{project}/", JSON).status_code == 403
+    for _ in range(2):
+        burn = trusting.post(BURN, json.dumps({"token": secret}).encode())
+        assert burn.status_code == 202
+        assert job.send(make_wheel(project, "2.0")).status_code == 401
+    assert set(trusting.index.rows(project)) == {make_wheel(project, "1.0").filename}
+
+
+def _published(
+    trusting: Trusting, front: Front, tools: Tools, project: str, mode: str = "always"
+) -> None:
+    wheel = make_wheel(project, "1.0")
+    folder = tools.folder_with((wheel,))
+    url = trusting.index.upload_url.replace(trusting.root, front.url)
+    ran = tools.run(
+        *("uv", "publish", "--publish-url", url, "--trusted-publishing", mode),
+        *sorted(folder.iterdir()),
+    )
+    assert set(trusting.index.rows(project)) == {wheel.filename}, ran.text
+    passed = [(request.method, request.path) for request in front.requests]
+    assert ("POST", MINT) in passed
+    assert passed[-1] == ("POST", BURN), ran.text
+
+
+@pytest.mark.parametrize("mode", ["always", "automatic"])
+def test_140_uv_in_a_github_job(
+    trusting: Trusting, root_front: Front, tools: Tools, project: str, mode: str
+) -> None:
+    """[C] `uv publish` in a simulated job of GitHub Actions uploads without secrets, and burns."""
+    tools.environment |= trusting.issuer.job_environment()
+    _published(trusting, root_front, tools, project, mode)
+
+
+def test_140_uv_in_a_gitlab_job(
+    trusting: Trusting, root_front: Front, tools: Tools, project: str
+) -> None:
+    """[C] `uv publish` in a simulated job of GitLab CI uploads without secrets, and burns."""
+    name = "".join(c if c.isalnum() else "_" for c in trusting.audience).upper()
+    tools.environment |= {"GITLAB_CI": "true", f"{name}_ID_TOKEN": trusting.token()}
+    _published(trusting, root_front, tools, project)
+
+
+def test_140_pdm_in_a_github_job(
+    trusting: Trusting, front: Front, tools: Tools, project: str
+) -> None:
+    """[C] `pdm publish` in a simulated job of GitHub Actions uploads without secrets."""
+    wheel = make_wheel(project, "1.0")
+    folder = tools.folder_with((wheel,)).parent
+    (folder / "pyproject.toml").write_text(
+        f'[project]\nname = "{project}"\nversion = "1.0"\nrequires-python = ">=3.11"\n'
+    )
+    tools.environment |= trusting.issuer.job_environment()
+    url = trusting.index.upload_url.replace(trusting.root, front.url)
+    tools.client("pdm", "publish", "--no-build", "--repository", url, folder=folder)
+    assert set(trusting.index.rows(project)) == {wheel.filename}
+    assert ("POST", MINT) in [(request.method, request.path) for request in front.requests]
 
 
 @pytest.mark.parametrize("login", [True, False])

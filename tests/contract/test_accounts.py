@@ -6,8 +6,8 @@ from datetime import timedelta, timezone
 import pytest
 
 from stillroom_server.domain.errors import Conflict, NotFound
-from stillroom_server.domain.identity import Scope, TokenLimits
-from stillroom_server.domain.names import IndexName, UserName
+from stillroom_server.domain.identity import Action, Grant, TokenKind, TokenLimits
+from stillroom_server.domain.names import IndexName, ProjectName, UserName
 from stillroom_server.services.ports import Database
 from support.rows import DAY, DEV, NOW, a_token, a_user, add_stage
 
@@ -111,22 +111,114 @@ def test_datetimes_of_other_zones_come_back_as_the_same_moment(database: Databas
         assert user.created.utcoffset() is not None
 
 
+A, B = IndexName.parse("dev/a"), IndexName.parse("dev/b")
+READ, UPLOAD = frozenset({Action.READ}), frozenset({Action.UPLOAD, Action.DELETE})
+
+
+def limited(*indexes: IndexName) -> TokenLimits:
+    return TokenLimits((Grant(READ, frozenset(indexes)),))
+
+
 @pytest.mark.parametrize(
     "limits",
     [
-        TokenLimits(),
-        TokenLimits(Scope.READ, frozenset()),
-        TokenLimits(Scope.READ, frozenset({IndexName.parse("dev/b"), IndexName.parse("dev/a")})),
+        None,
+        TokenLimits(()),
+        TokenLimits((Grant(frozenset(Action)),)),
+        TokenLimits((Grant(READ, frozenset()), Grant(READ, frozenset({A, B})))),
+        TokenLimits((Grant(READ), Grant(UPLOAD, None, frozenset({ProjectName("demo")})))),
     ],
 )
-def test_a_token_comes_back_as_it_was_stored(database: Database, limits: TokenLimits) -> None:
-    token = a_token(limits=limits, note="laptop")
+def test_a_token_comes_back_as_it_was_stored(
+    database: Database, limits: TokenLimits | None
+) -> None:
+    token = a_token(
+        limits=limits,
+        kind=TokenKind.TRUSTED,
+        note="laptop",
+        groups=frozenset({"team", "ops"}),
+        publisher="p1",
+        used=NOW,
+    )
     with database.writing() as unit:
         unit.users.add(a_user())
         unit.tokens.add(token)
     with database.reading() as unit:
         assert unit.tokens.by_digest(token.digest) == token
         assert unit.tokens.by_digest(b"another") is None
+
+
+def test_a_token_is_found_under_its_own_user_only(database: Database) -> None:
+    with database.writing() as unit:
+        unit.users.add(a_user())
+        unit.users.add(a_user("other"))
+        unit.tokens.add(a_token("t1"))
+        assert unit.tokens.get(DEV, "t1") == a_token("t1")
+        assert unit.tokens.get(UserName("other"), "t1") is None
+        assert unit.tokens.get(DEV, "t2") is None
+
+
+def test_tokens_are_counted_by_their_kind(database: Database) -> None:
+    with database.writing() as unit:
+        unit.users.add(a_user())
+        unit.users.add(a_user("other"))
+        unit.tokens.add(a_token("m1"))
+        unit.tokens.add(a_token("m2"))
+        unit.tokens.add(a_token("l1", kind=TokenKind.LOGIN))
+        unit.tokens.add(a_token("theirs", user=UserName("other")))
+        assert unit.tokens.count(DEV, TokenKind.MADE) == 2
+        assert unit.tokens.count(DEV, TokenKind.LOGIN) == 1
+        assert unit.tokens.count(DEV, TokenKind.TRUSTED) == 0
+
+
+def test_the_tokens_that_name_an_index_are_found_whosever_they_are(database: Database) -> None:
+    name = IndexName.parse("dev/a_b")
+    near = ["dev/a_b2", "dev/aXb", "dev/A_B", "2dev/a_b", "dev/a"]
+    with database.writing() as unit:
+        unit.users.add(a_user())
+        unit.users.add(a_user("other"))
+        unit.tokens.add(a_token("newer", limits=limited(name), created=NOW + DAY))
+        unit.tokens.add(a_token("theirs", limits=limited(A, name), user=UserName("other")))
+        unit.tokens.add(a_token("two", limits=TokenLimits((Grant(READ), *limited(name).grants))))
+        unit.tokens.add(a_token("none"))
+        unit.tokens.add(a_token("all", limits=TokenLimits((Grant(READ),))))
+        for number, other in enumerate(near):
+            limits = limited(IndexName.parse(other))
+            unit.tokens.add(a_token(f"near{number}", limits=limits))
+        assert [t.id for t in unit.tokens.naming(name)] == ["theirs", "two", "newer"]
+
+
+def test_the_limits_of_a_token_can_be_changed(database: Database) -> None:
+    with database.writing() as unit:
+        unit.users.add(a_user())
+        unit.tokens.add(a_token("t1", limits=limited(A, B)))
+        unit.tokens.add(a_token("t2", limits=limited(A, B)))
+        unit.tokens.limit(a_token("t1"), limited(B))
+    with database.reading() as unit:
+        assert [token.limits for token in unit.tokens.of_user(DEV)] == [limited(B), limited(A, B)]
+
+
+def test_uses_are_noted_and_never_go_back(database: Database) -> None:
+    with database.writing() as unit:
+        unit.users.add(a_user())
+        for token_id in ("t1", "t2", "t3"):
+            unit.tokens.add(a_token(token_id))
+        unit.tokens.note_uses({"t1": NOW, "t2": NOW + DAY, "gone": NOW})
+        unit.tokens.note_uses({"t1": NOW + DAY, "t2": NOW})
+        unit.tokens.note_uses({})
+    with database.reading() as unit:
+        used = [token.used for token in unit.tokens.of_user(DEV)]
+    assert used == [NOW + DAY, NOW + DAY, None]
+
+
+def test_noting_uses_takes_no_serial(database: Database) -> None:
+    with database.writing() as unit:
+        unit.users.add(a_user())
+        unit.tokens.add(a_token())
+    before = database.serial()
+    with database.writing() as unit:
+        unit.tokens.note_uses({"t1": NOW})
+    assert database.serial() == before
 
 
 def test_tokens_of_a_user_are_listed_oldest_first(database: Database) -> None:

@@ -113,6 +113,20 @@ def test_heirs_are_those_that_inherit_directly(database: Database) -> None:
         assert unit.indexes.heirs(IndexName(DEV, "none")) == []
 
 
+def test_an_index_comes_with_all_that_it_inherits_from(database: Database) -> None:
+    with database.writing() as unit:
+        mirror, base = add_mirror(unit), add_stage(unit)
+        other = add_stage(unit, "dev/other", str(mirror.name), "dev/base")
+        middle = add_stage(unit, "dev/middle", "dev/base", str(mirror.name))
+        top = add_stage(unit, "dev/top", "dev/middle", "dev/other", title="top")
+        add_stage(unit, "dev/heir", "dev/top")
+    with database.reading() as unit:
+        found = {index.name: index for index in unit.indexes.with_bases(top.name)}
+        assert found == {index.name: index for index in (top, middle, other, base, mirror)}
+        assert unit.indexes.with_bases(mirror.name) == [mirror]
+        assert unit.indexes.with_bases(IndexName(DEV, "none")) == []
+
+
 def test_an_index_that_others_inherit_from_cannot_be_deleted(database: Database) -> None:
     with database.writing() as unit:
         base = add_stage(unit)

@@ -9,8 +9,22 @@ ROOT_PASSWORD = "ROOT_PASSWORD=$(cat /srv/stillroom/initial-root-password)\n"
 BUILT = "uv build myproject\n"
 TOKEN = """\
 TOKEN=$(curl -s -u dev:PASSWORD http://localhost:3141/dev/+tokens \
-    -d '{"scope": "read", "indexes": ["dev/sandbox"]}' |
+    -d '{"allow": ["read"], "indexes": ["dev/sandbox"]}' |
     python3 -c 'import json, sys; print(json.load(sys.stdin)["result"]["token"])')
+"""
+
+ANA = """\
+ROOT_PASSWORD=$(cat /srv/stillroom/initial-root-password)
+curl -s -u root:$ROOT_PASSWORD -X PUT http://localhost:3141/ana -d '{"password": "PASSWORD"}'
+TOKEN_OF_ANA=$(curl -s -u ana:PASSWORD http://localhost:3141/ana/+tokens -d '{}' |
+    python3 -c 'import json, sys; print(json.load(sys.stdin)["result"]["token"])')
+cd myproject
+"""
+# Fetches are written down every three seconds.
+FETCHED = """\
+(cd myproject && stillroom upload --index dev/release)
+pip install --no-deps --index-url http://dev:PASSWORD@localhost:3141/dev/release/simple/ myproject
+sleep 5
 """
 
 
@@ -47,6 +61,11 @@ GIVEN: Mapping[str, Given] = {
     "docs/admin/backup.md": Given(commands=UPLOADED),
     "docs/admin/upgrading.md": Given(server=False, user=None, commands=SET_UP),
     "docs/admin/access.md": Given(user="root", commands=ROOT_PASSWORD),
+    "docs/admin/logins.md": Given(user="root", commands=ROOT_PASSWORD),
+    "docs/admin/project-owners.md": Given(commands=ANA),
+    "docs/admin/declarative.md": Given(user="root"),
+    "docs/admin/trusted-publishing.md": Given(user="root"),
+    "docs/admin/audit.md": Given(user="root", commands=FETCHED),
     "docs/admin/mirrors.md": Given(user="root"),
     "docs/admin/troubleshooting.md": Given(),
     "docs/plugins/writing-plugins.md": Given(server=False, user=None),

@@ -12,10 +12,11 @@ from docs.examples import Command, first_missing
 from docs.given import Given
 from docs.terminal import Terminal
 from stillroom_server.testing import LocalUpstream
+from support.canary import MARK
 from support.distributions import make_metadata, make_sdist, make_wheel, source_tree
 from support.servers import BIN, LOOPBACK, ServerProcess, clean_environment
 
-DEV_PASSWORD = "a-password-of-dev"
+DEV_PASSWORD = f"dev{MARK}"
 NEW_PASSWORD = "another-password"
 NOWHERE = "http://127.0.0.1:9"
 """The proxy for all that is not on loopback: what tries to leave this machine fails."""

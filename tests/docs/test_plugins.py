@@ -16,8 +16,8 @@ from stillroom_server.storage.database import SqlDatabase
 from stillroom_server.storage.disk import DiskBlobStore
 from stillroom_server.testing import LocalUpstream
 from support.distributions import make_wheel
-from support.servers import BIN, ServerProcess, clean_environment
-from support.site import new_index, new_site, page, upload
+from support.servers import BIN, ServerProcess, clean_environment, installed_plugins
+from support.site import new_index, new_site, page, password_of, upload
 from support.stub_server import Reply, StubServer
 
 TEMPLATE = ROOT / "plugins" / "stillroom-template"
@@ -56,7 +56,10 @@ def template(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     (module / "__init__.py").write_bytes(source.read_bytes())
     project = tomllib.loads((TEMPLATE / "pyproject.toml").read_text())["project"]
     monkeypatch.syspath_prepend(installed(tmp_path / "site", project["entry-points"]))
+    # Tests that ran before have looked for plugins already, and found no template.
+    installed_plugins.cache_clear()
     yield
+    installed_plugins.cache_clear()
     sys.modules.pop("stillroom_template", None)
 
 
@@ -107,7 +110,7 @@ def file_users(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> object:
     """The plugin of the guide, with a file in which ana is of the team."""
     hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
     file = tmp_path / "users"
-    file.write_text(f"ana:team,release:{hasher.hash('ana-password')}\n")
+    file.write_text(f"ana:team,release:{hasher.hash(password_of('ana'))}\n")
     monkeypatch.setenv("STILLROOM_USERS_FILE", str(file))
     module = ModuleType("acme_users")
     exec(block_with("python", "class FileUsers").text, module.__dict__)
@@ -131,6 +134,24 @@ def test_users_of_a_file_get_in_with_their_groups(
 
 
 @sqlite
+def test_a_token_has_the_groups_that_the_file_names_now(
+    database: SqlDatabase, blob_store: DiskBlobStore, file_users: object, tmp_path: Path
+) -> None:
+    plugins = {"file_users": file_users}
+    with new_site(database, blob_store, extra_plugins=plugins) as site:
+        new_index(site.root, "root/team", acl_read=":team")
+        site.new_user("ana")
+        login = {"user": "ana", "password": password_of("ana")}
+        answer = site.anonymous.post("/+login", json=login)
+        token = answer.json()["result"]["password"]
+        assert site.bearer(token).get("/root/team").status_code == 200
+    file = tmp_path / "users"
+    file.write_text(file.read_text().replace("ana:team,release", "ana:"))
+    with new_site(database, blob_store, extra_plugins=plugins) as later:
+        assert later.bearer(token).get("/root/team").status_code == 403
+
+
+@sqlite
 def test_a_wrong_password_of_a_user_of_a_file_is_refused(
     database: SqlDatabase, blob_store: DiskBlobStore, file_users: object
 ) -> None:
@@ -144,7 +165,7 @@ def test_a_wrong_password_of_a_user_of_a_file_is_refused(
 def test_who_is_only_in_the_file_is_told_that_tokens_need_an_account(
     database: SqlDatabase, blob_store: DiskBlobStore, file_users: object
 ) -> None:
-    login = {"user": "ana", "password": "ana-password"}
+    login = {"user": "ana", "password": password_of("ana")}
     plugins = {"file_users": file_users}
     with new_site(database, blob_store, extra_plugins=plugins) as site:
         refused = site.anonymous.post("/+login", json=login)

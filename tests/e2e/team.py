@@ -2,7 +2,9 @@
 
 from collections.abc import Callable
 
-PASSWORD = "a-password-of-dev"
+from support.canary import MARK
+
+PASSWORD = f"dev{MARK}"
 """Of every user but root."""
 
 MakeIndex = Callable[..., str]

@@ -210,7 +210,7 @@ def test_an_upload_without_the_right_says_why(
     devpi("use", "alice/dev")
     refused = devpi("upload", WHEEL.write_to(tmp_path), status=1)
     assert "403 FAIL" in refused.text
-    assert "dev is not in acl_upload of alice/dev" in refused.text
+    assert "dev may not upload to alice/dev" in refused.text
 
 
 def test_a_file_that_conflicts_says_why(at_work: Devpi, tmp_path: Path) -> None:

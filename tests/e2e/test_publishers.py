@@ -116,7 +116,7 @@ def test_who_may_not_upload_learns_why(
     assert root.create_user(guest, PASSWORD).done
     ran = publish(stage, make_wheel(), user=guest, status=None)
     assert "403" in ran.text
-    assert f"{guest} is not in acl_upload of {stage}" in ran.text
+    assert f"{guest} may not upload to {stage}" in ran.text
     assert dev.projects(stage).data == []
 
 
@@ -124,7 +124,7 @@ def test_who_may_not_upload_learns_why(
 def test_a_token_publishes(
     publish: Publish, stage: str, dev: HttpDriver, installer: Installer
 ) -> None:
-    token = dev.token(stage, scope="all").data["token"]
+    token = dev.token(stage, "upload").data["token"]
     publish(stage, make_wheel(), user="__token__", password=token)
     assert installer.page(stage, "example").status == 200
 
@@ -133,10 +133,43 @@ def test_a_token_publishes(
 def test_a_token_that_only_reads_does_not_publish(
     publish: Publish, stage: str, dev: HttpDriver
 ) -> None:
-    token = dev.token(stage, scope="read").data["token"]
+    token = dev.token(stage, "read").data["token"]
     ran = publish(stage, make_wheel(), user="__token__", password=token, status=None)
     assert "403" in ran.text
-    assert "this token may only read" in ran.text
+    assert "limited to the action read" in ran.text
+
+
+@both_tools
+@pytest.mark.parametrize(
+    ("option", "advice"),
+    [
+        ("owned_projects=true", "stillroom owner add example {guest} --index {stage}"),
+        ("first_upload=restricted", "stillroom owner add example {guest} --index {stage}"),
+        ("first_upload=approval", "stillroom owner approve example {guest} --index {stage}"),
+    ],
+)
+def test_who_may_not_bring_a_project_learns_what_to_do(
+    publish: Publish,
+    stage: str,
+    root: HttpDriver,
+    dev: HttpDriver,
+    tool: str,
+    option: str,
+    advice: str,
+) -> None:
+    guest = f"guest-with-{tool}-for-{option.replace('=', '-')}"
+    assert root.create_user(guest, PASSWORD).done
+    assert dev.change_index(stage, f"acl_upload+={guest}", option).done
+    if option == "owned_projects=true":
+        publish(stage, make_wheel())
+    ran = publish(stage, make_wheel(version="2.0"), user=guest, status=None)
+    assert "403" in ran.text
+    assert f"{guest} may not upload example to {stage}" in ran.text
+    command = advice.format(guest=guest, stage=stage)
+    assert f"`{command}`" in ran.text
+    # What the sentence advises is what lets the upload through.
+    assert dev.change_owners(stage, "example", f"owners+={guest}").done
+    publish(stage, make_wheel(version="2.0"), user=guest)
 
 
 @both_tools

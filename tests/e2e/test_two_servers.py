@@ -91,6 +91,21 @@ def test_a_right_taken_away_at_one_is_gone_at_the_other(
     assert reader.page(index, "example", ("dev", PASSWORD)).status == 200
 
 
+def test_a_token_revoked_at_one_is_refused_by_the_next_request_to_the_other(
+    writer: HttpDriver, reader: Installer
+) -> None:
+    index = "dev/tokens"
+    assert writer.create_index(index).done
+    assert writer.upload(index, make_wheel()).done
+    for _ in range(10):
+        token = writer.token(index, "read").data
+        login = ("__token__", token["token"])
+        # Twice, so that the other one has it in memory.
+        assert [reader.page(index, "example", login).status for _ in range(2)] == [200, 200]
+        assert writer.revoke_token(token["id"]).done
+        assert reader.page(index, "example", login).status == 401
+
+
 def test_a_password_changed_at_one_is_wrong_at_the_other(
     servers: tuple[ServerProcess, ServerProcess], reader: Installer
 ) -> None:

@@ -189,6 +189,27 @@ class CommandLineDriver:
     def push(self, source: str, project: str, version: str, target: str) -> Outcome:
         return self._json("push", f"{project}=={version}", target, "--index", source)
 
+    # Who owns projects
+
+    def owners(self, index: str, project: str) -> Outcome:
+        return self._json("owner", "list", project, "--index", index)
+
+    def change_owners(self, index: str, project: str, operation: str) -> Outcome:
+        sign = "add" if operation.startswith("owners+=") else "remove"
+        principals = operation.partition("=")[2].split(",")
+        return self._json("owner", sign, project, *principals, "--index", index)
+
+    def requests(self, index: str) -> Outcome:
+        outcome = self._json("owner", "requests", "--index", index)
+        pairs = [(one["project"], one["user"]) for one in outcome.data or ()]
+        return Outcome(outcome.done, pairs, outcome.message)
+
+    def approve(self, index: str, project: str, user: str) -> Outcome:
+        return self._run("owner", "approve", project, user, "--index", index)
+
+    def decline(self, index: str, project: str) -> Outcome:
+        return self._run("owner", "decline", project, "--index", index)
+
     def _of_release(
         self, verb: str, index: str, project: str, version: str, filename: str, *words: str
     ) -> Outcome:

@@ -52,15 +52,19 @@ class HttpDriver:
         return Outcome(status == "ok", user, outcome.message)
 
     def installer_login(self, index: str) -> Outcome:
-        outcome = self.token(index, scope="read")
+        outcome = self.token(index, "read")
         if not outcome.done:
             return outcome
         return Outcome(done=True, data=(self.name, outcome.data["token"]))
 
-    def token(self, index: str, *, scope: str) -> Outcome:
-        """Make a token for one index, which the command line does for installers only."""
-        limits = {"scope": scope, "indexes": [index], "expires_in": TOKEN_SECONDS}
+    def token(self, index: str, *allow: str) -> Outcome:
+        """Make a token for one index and some actions, or all of them."""
+        limits = {"allow": allow or None, "indexes": [index], "expires_in": TOKEN_SECONDS}
         return self._send("POST", f"/{self.name}/+tokens", json=limits)
+
+    def revoke_token(self, token_id: str) -> Outcome:
+        """End a token by its id."""
+        return self._send("DELETE", f"/{self.name}/+tokens/{token_id}")
 
     # Users
 
@@ -164,6 +168,25 @@ class HttpDriver:
         body = {"name": project, "version": version, "targetindex": target}
         return self._send("POST", f"/{source}", json=body)
 
+    # Who owns projects
+
+    def owners(self, index: str, project: str) -> Outcome:
+        return _owners(self._send("GET", f"/{index}/+owners/{project}"))
+
+    def change_owners(self, index: str, project: str, operation: str) -> Outcome:
+        return _owners(self._send("PATCH", f"/{index}/+owners/{project}", json=[operation]))
+
+    def requests(self, index: str) -> Outcome:
+        outcome = self._send("GET", f"/{index}/+requests")
+        pairs = [(one["project"], one["user"]) for one in outcome.data or ()]
+        return Outcome(outcome.done, pairs, outcome.message)
+
+    def approve(self, index: str, project: str, user: str) -> Outcome:
+        return self.change_owners(index, project, f"owners+={user}")
+
+    def decline(self, index: str, project: str) -> Outcome:
+        return self._send("DELETE", f"/{index}/+requests/{project}")
+
     def _carry(self, token: str) -> None:
         self._client.headers["Authorization"] = f"Bearer {token}"
 
@@ -194,6 +217,11 @@ def form_fields(distribution: Distribution) -> dict[str, str]:
         "filetype": "bdist_wheel" if is_wheel else "sdist",
         "sha256_digest": distribution.sha256,
     }
+
+
+def _owners(outcome: Outcome) -> Outcome:
+    owners = outcome.data["owners"] if outcome.done else None
+    return Outcome(outcome.done, owners, outcome.message)
 
 
 def _released(version: str, link: Any) -> ReleasedFile:

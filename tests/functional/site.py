@@ -10,6 +10,7 @@ from functional.command_line_driver import CommandLineDriver, as_a_process, in_t
 from functional.http_driver import HttpDriver
 from functional.vocabulary import Person
 from stillroom_server.testing import LocalUpstream
+from support.canary import MARK
 from support.servers import ServerProcess
 
 MakeIndex = Callable[..., str]
@@ -72,4 +73,4 @@ class Site:
 
 def password_of(name: str) -> str:
     """The password that the tests give to a user."""
-    return f"the password of {name}"
+    return f"{name}{MARK}"

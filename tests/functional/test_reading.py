@@ -58,7 +58,7 @@ def test_a_private_stage_is_read_by_those_it_names(
     assert installer.page(stage, "example", login_of(dev)).status == 200
     refused = installer.page(stage, "example", login_of(other))
     assert refused.status == 403
-    assert f"{other.name} is not in acl_read of {stage}" in refused.said
+    assert f"{other.name} may not read {stage}: its owner {dev.name}, root, or who" in refused.said
     assert not other.projects(stage).done
     assert root.projects(stage).done
     assert dev.change_index(stage, f"acl_read+={other.name}").done
@@ -126,7 +126,7 @@ def test_an_installer_gets_a_login_that_only_reads_one_index(
     assert installer.download(stage, "example", "example-1.0-py3-none-any.whl", outcome.data)
     elsewhere = installer.page(make_index(dev), "example", outcome.data)
     assert elsewhere.status == 403
-    assert "this token does not cover" in elsewhere.said
+    assert f"the token in use is limited to {stage}" in elsewhere.said
     assert not somebody.login(user, token).done
     assert installer.upload(stage, make_wheel("example", "2.0"), outcome.data) == 403
     assert dev.files(stage, "example").data[0].version == "1.0"

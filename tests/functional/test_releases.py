@@ -207,7 +207,8 @@ def test_a_push_needs_the_right_at_the_target(
 ) -> None:
     refused = other.push(stage, "example", "1.0", release)
     assert not refused.done
-    assert f"{other.name} is not in acl_upload of {release}" in refused.message
+    reason = f"{other.name} may not upload to {release}: acl_upload names {dev.name}."
+    assert reason in refused.message
     assert dev.projects(release).data == []
 
 

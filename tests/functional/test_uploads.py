@@ -97,7 +97,8 @@ def test_an_upload_needs_the_right(
 ) -> None:
     refused = other.upload(stage, make_wheel())
     assert not refused.done
-    assert f"{other.name} is not in acl_upload of {stage}" in refused.message
+    reason = f"{other.name} may not upload to {stage}: acl_upload names {dev.name}."
+    assert reason in refused.message
     assert not somebody.upload(stage, make_wheel()).done
     assert dev.projects(stage).data == []
     assert dev.change_index(stage, f"acl_upload+={other.name}").done

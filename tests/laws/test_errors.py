@@ -12,9 +12,11 @@ import stillroom_server
 from stillroom_server.domain.errors import (
     Fault,
     InvalidRequest,
+    MintRefused,
     NotFound,
     Refusal,
     StillroomError,
+    TooManyAttempts,
     Trouble,
 )
 from stillroom_server.web.errors import STATUS, TITLES, error_response
@@ -37,8 +39,18 @@ REFUSALS = [kind for kind in KINDS if issubclass(kind, Refusal) and kind is not 
 TROUBLES = [kind for kind in KINDS if issubclass(kind, Trouble) and kind is not Trouble]
 
 
+def _made(kind: type[StillroomError]) -> StillroomError:
+    if kind is InvalidRequest:
+        return InvalidRequest([Fault("name", "is wrong")])
+    if kind is MintRefused:
+        return MintRefused("invalid-token", "It is wrong.")
+    if kind is TooManyAttempts:
+        return TooManyAttempts("It is wrong.", retry_after=7)
+    return kind("It is wrong.")
+
+
 def _answered(kind: type[StillroomError]):
-    error = kind([Fault("name", "is wrong")]) if kind is InvalidRequest else kind("It is wrong.")
+    error = _made(kind)
     request = Request.blank("/dev/base", headers={"Accept": "application/json"})
     return error_response(request, error)
 
@@ -47,7 +59,8 @@ def _answered(kind: type[StillroomError]):
 def test_a_refusal_is_the_clients_mistake(kind):
     answer = _answered(kind)
     assert 400 <= answer.status_code < 500
-    assert "Retry-After" not in answer.headers
+    # Only attempts that were too many are worth another one.
+    assert ("Retry-After" in answer.headers) == (kind is TooManyAttempts)
     assert answer.json["message"]
 
 

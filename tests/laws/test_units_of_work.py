@@ -130,7 +130,7 @@ def _change_everything(site: Site, dev: httpx.Client) -> None:
     _done(dev.patch("/dev/base/demo/1.0", json={"yanked": "broken"}))
     _done(dev.delete("/dev/base/demo/1.0"))
     _done(dev.delete("/dev/base/pushed"))
-    token = _done(dev.post("/dev/+tokens", json={"scope": "read"}), 201).json()["result"]
+    token = _done(dev.post("/dev/+tokens", json={"allow": ["read"]}), 201).json()["result"]
     _done(site.bearer(token["token"]).get("/dev/top"))
     _done(dev.delete(f"/dev/+tokens/{token['id']}"))
     _done(site.root.patch("/dev", json={"password": "another password"}))

@@ -6,12 +6,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import event
 
+from stillroom_server.domain.identity import TokenKind
 from stillroom_server.domain.indexes import Index
 from stillroom_server.domain.names import ProjectName
 from stillroom_server.services.ports import Unit
 from stillroom_server.storage.database import SqlDatabase
 from support.databases import SqliteTemplate
-from support.rows import add_stage
+from support.rows import NOW, add_stage
 
 DEMO = ProjectName("demo")
 
@@ -31,6 +32,30 @@ QUESTIONS: dict[str, tuple[Callable[[Unit, Index], object], set[str]]] = {
     "file by name": (
         lambda unit, index: unit.files.get(index, "demo-1.0.tar.gz"),
         {"sqlite_autoindex_files_2"},
+    ),
+    "token": (
+        lambda unit, index: unit.tokens.by_digest(b"digest"),
+        {"sqlite_autoindex_tokens_2"},
+    ),
+    "guesses": (
+        lambda unit, _index: unit.guesses.counts("dev", "192.0.2.1", NOW),
+        {"ix_password_guesses_at"},
+    ),
+    "tokens of a user": (
+        lambda unit, index: unit.tokens.count(index.name.user, TokenKind.MADE),
+        {"sqlite_autoindex_users_1", "ix_tokens_user_id"},
+    ),
+    "owners of a project": (
+        lambda unit, index: unit.owners.of_project(index, DEMO),
+        {"sqlite_autoindex_project_owners_1"},
+    ),
+    "owners of all projects": (
+        lambda unit, index: unit.owners.all(index),
+        {"sqlite_autoindex_project_owners_1"},
+    ),
+    "requests for projects": (
+        lambda unit, index: unit.owners.requests(index),
+        {"sqlite_autoindex_project_requests_1"},
     ),
     "holders": (
         lambda unit, index: unit.projects.holders([index], DEMO),

@@ -12,8 +12,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
+from psycopg import sql
 
 from stillroom_server.storage import migrate
+
+from .canary import canary
 
 
 class PostgresServer:
@@ -59,8 +62,25 @@ class PostgresServer:
         name = self.create(self._template) if migrated else self.create()
         try:
             yield self.url(name)
+            canary.look(self._written(name), "a Postgres database")
         finally:
             self.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+    def _written(self, name: str) -> bytes:
+        """All rows of all tables of a database, as text."""
+        with psycopg.connect(self.url(name), autocommit=True) as connection:
+            names = connection.execute(
+                "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
+            )
+            rows = [
+                connection.execute(
+                    sql.SQL("SELECT coalesce(string_agg(t::text, ' '), '') FROM {} t").format(
+                        sql.Identifier(table)
+                    )
+                ).fetchone()
+                for (table,) in names.fetchall()
+            ]
+        return "\n".join(row[0] for row in rows if row).encode()
 
 
 class SqliteTemplate:

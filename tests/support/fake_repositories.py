@@ -8,16 +8,22 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from stillroom_server.domain.errors import Conflict, NotFound
-from stillroom_server.domain.events import Event, JournalEntry
+from stillroom_server.domain.events import JournalEntry
 from stillroom_server.domain.files import Blob, File, NewFile, Project, Release, Yanked
-from stillroom_server.domain.identity import Token, User
+from stillroom_server.domain.identity import Group, Token, TokenKind, TokenLimits, User
 from stillroom_server.domain.indexes import Index
 from stillroom_server.domain.metadata import MetadataValue
 from stillroom_server.domain.names import IndexName, ProjectName, UserName
 from stillroom_server.domain.options import Options
+from stillroom_server.domain.publishing import Issuer, Publisher
 from stillroom_server.domain.status import ProjectStatus
 from stillroom_server.domain.upstream import CachedPage, KeptFile, NameList, Validators
-from stillroom_server.services.ports import Clock, FileKey
+from stillroom_server.services.ports import (
+    Clock,
+    FetchKey,
+    FileKey,
+    ProjectRequest,
+)
 
 _ids = itertools.count(1)
 
@@ -28,9 +34,13 @@ class Tables:
 
     serial: int = 0
     users: dict[int, User] = field(default_factory=dict)
+    groups: dict[int, Group] = field(default_factory=dict)
     tokens: dict[str, Token] = field(default_factory=dict)
+    guesses: dict[int, tuple[str, str, datetime]] = field(default_factory=dict)
     indexes: dict[int, Index] = field(default_factory=dict)
     projects: dict[int, Project] = field(default_factory=dict)
+    owners: dict[tuple[int, ProjectName], frozenset[str]] = field(default_factory=dict)
+    requests: dict[tuple[int, ProjectName, int], ProjectRequest] = field(default_factory=dict)
     releases: dict[tuple[int, str], Release] = field(default_factory=dict)
     files: dict[int, File] = field(default_factory=dict)
     deleted: set[tuple[IndexName, str]] = field(default_factory=set)
@@ -40,6 +50,10 @@ class Tables:
     lists: dict[int, "FakeList"] = field(default_factory=dict)
     journal: list[JournalEntry] = field(default_factory=list)
     cursors: dict[str, int] = field(default_factory=dict)
+    fetches: dict[FetchKey, int] = field(default_factory=dict)
+    issuers: dict[str, Issuer] = field(default_factory=dict)
+    publishers: dict[str, Publisher] = field(default_factory=dict)
+    used: dict[tuple[int, str], datetime] = field(default_factory=dict)
 
     def snapshot(self) -> "Tables":
         return Tables(
@@ -84,7 +98,13 @@ class FakeUsers(Repository):
         if any(index.name.user == user.name for index in tables.indexes.values()):
             raise Conflict(f"user: {user.name} still owns indexes")
         tables.users.pop(user.id, None)
+        tables.requests = {k: one for k, one in tables.requests.items() if k[2] != user.id}
         tables.tokens = {k: t for k, t in tables.tokens.items() if t.user != user.name}
+        tables.publishers = {k: p for k, p in tables.publishers.items() if p.user != user.name}
+        tables.groups = {
+            key: replace(group, members=tuple(m for m in group.members if m != user.name))
+            for key, group in tables.groups.items()
+        }
 
 
 class FakeTokens(Repository):
@@ -97,9 +117,24 @@ class FakeTokens(Repository):
     def by_digest(self, digest: bytes) -> Token | None:
         return next((t for t in self._tables.tokens.values() if t.digest == digest), None)
 
+    def get(self, user: UserName, token_id: str) -> Token | None:
+        return next((token for token in self.of_user(user) if token.id == token_id), None)
+
     def of_user(self, user: UserName) -> list[Token]:
         own = [token for token in self._tables.tokens.values() if token.user == user]
         return sorted(own, key=lambda token: (token.created, token.id))
+
+    def count(self, user: UserName, kind: TokenKind) -> int:
+        return sum(token.kind is kind for token in self.of_user(user))
+
+    def naming(self, index: IndexName) -> list[Token]:
+        tokens = [
+            t for t in self._tables.tokens.values() if t.limits and index in t.limits.indexes
+        ]
+        return sorted(tokens, key=lambda token: (token.created, token.id))
+
+    def limit(self, token: Token, limits: TokenLimits) -> None:
+        self._to_write.tokens[token.id] = replace(token, limits=limits)
 
     def delete(self, user: UserName, token_id: str) -> bool:
         return self._delete(lambda token: token.user == user and token.id == token_id) > 0
@@ -113,8 +148,9 @@ class FakeTokens(Repository):
     def note_uses(self, uses: Mapping[str, datetime]) -> None:
         tokens = self._to_write.tokens
         for token_id, used in uses.items():
-            if token_id in tokens:
-                tokens[token_id] = replace(tokens[token_id], used=used)
+            token = tokens.get(token_id)
+            if token is not None and (token.used is None or token.used < used):
+                tokens[token_id] = replace(token, used=used)
 
     def _delete(self, matches: Callable[[Token], bool]) -> int:
         gone = [token.id for token in self._to_write.tokens.values() if matches(token)]
@@ -126,6 +162,16 @@ class FakeTokens(Repository):
 class FakeIndexes(Repository):
     def get(self, name: IndexName) -> Index | None:
         return next((index for index in self.all() if index.name == name), None)
+
+    def with_bases(self, name: IndexName) -> list[Index]:
+        found: dict[IndexName, Index] = {}
+        waiting = [name]
+        while waiting:
+            index = self.get(waiting.pop())
+            if index is not None and index.name not in found:
+                found[index.name] = index
+                waiting += index.bases
+        return list(found.values())
 
     def of_user(self, user: UserName) -> list[Index]:
         return [index for index in self.all() if index.name.user == user]
@@ -165,6 +211,9 @@ class FakeIndexes(Repository):
         tables.pages = {k: page for k, page in tables.pages.items() if k[0] != index.id}
         tables.kept = {k: file for k, file in tables.kept.items() if k[0] != index.id}
         tables.lists = {k: one for k, one in tables.lists.items() if one.index_id != index.id}
+        tables.owners = {k: own for k, own in tables.owners.items() if k[0] != index.id}
+        tables.publishers = {k: p for k, p in tables.publishers.items() if p.index != index.name}
+        tables.requests = {k: one for k, one in tables.requests.items() if k[0] != index.id}
 
     def heirs(self, name: IndexName) -> list[IndexName]:
         return [index.name for index in self.all() if name in index.bases]
@@ -445,48 +494,6 @@ class FakeMirrorNames(Repository):
     def _names(self, list_id: int) -> frozenset[ProjectName]:
         known = self._tables.lists.get(list_id)
         return known.names if known else frozenset()
-
-
-class FakeJournal(Repository):
-    def __init__(self, tables: Tables, *, writable: bool) -> None:
-        super().__init__(tables, writable=writable)
-        self._recorded: list[Event] = []
-
-    def record(self, event: Event) -> None:
-        _ = self._to_write
-        self._recorded.append(event)
-
-    def since(self, serial: int, limit: int) -> list[JournalEntry]:
-        after = [entry for entry in self._tables.journal if entry.serial > serial]
-        if len(after) <= limit:
-            return after
-        cut = after[limit].serial
-        return [e for e in after if e.serial < cut] or [e for e in after if e.serial == cut]
-
-    def last_change(self, indexes: Iterable[IndexName], project: ProjectName | None) -> int:
-        names = set(indexes)
-        return max(
-            (
-                entry.serial
-                for entry in self._tables.journal
-                if entry.event.index in names
-                and (project is None or entry.event.project in {None, project})
-            ),
-            default=0,
-        )
-
-    def cursor(self, listener: str) -> int | None:
-        return self._tables.cursors.get(listener)
-
-    def set_cursor(self, listener: str, serial: int) -> None:
-        self._to_write.cursors[listener] = serial
-
-    def take_serial(self, now: datetime) -> None:
-        if self._recorded:
-            self._to_write.serial += 1
-        for position, event in enumerate(self._recorded):
-            entry = JournalEntry(self._tables.serial, position, now, event)
-            self._to_write.journal.append(entry)
 
 
 def _link(tables: Tables, sha256: str, size: int) -> None:

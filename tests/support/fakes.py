@@ -11,11 +11,16 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from stillroom_server.storage.database import one_unit
+from support.fake_fetches import FakeFetches
+from support.fake_groups import FakeGroups
+from support.fake_guesses import FakePasswordGuesses
+from support.fake_journal import FakeJournal
+from support.fake_owners import FakeProjectOwners
+from support.fake_publishers import FakePublishers
 from support.fake_repositories import (
     FakeBlobs,
     FakeFiles,
     FakeIndexes,
-    FakeJournal,
     FakeMirrorNames,
     FakeMirrorPages,
     FakeProjects,
@@ -32,13 +37,18 @@ def utc_now() -> datetime:
 class FakeUnit:
     def __init__(self, tables: Tables, clock: Callable[[], datetime], *, writable: bool) -> None:
         self.users = FakeUsers(tables, writable=writable)
+        self.groups = FakeGroups(tables, writable=writable)
+        self.guesses = FakePasswordGuesses(tables, writable=writable)
         self.tokens = FakeTokens(tables, writable=writable)
         self.indexes = FakeIndexes(tables, writable=writable)
         self.projects = FakeProjects(tables, writable=writable)
+        self.owners = FakeProjectOwners(tables, writable=writable)
         self.files = FakeFiles(tables, writable=writable)
         self.blobs = FakeBlobs(tables, writable=writable)
         self.mirror_pages = FakeMirrorPages(tables, writable=writable)
         self.mirror_names = FakeMirrorNames(tables, clock, writable=writable)
+        self.publishers = FakePublishers(tables, writable=writable)
+        self.fetches = FakeFetches(tables, writable=writable)
         self.journal = FakeJournal(tables, writable=writable)
 
 
@@ -66,6 +76,9 @@ class FakeDatabase:
 
     def serial(self) -> int:
         return self._committed.serial
+
+    def instance(self) -> str:
+        return "fake"
 
     def close(self) -> None:
         """Nothing to close."""

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from .canary import MARK
 from .distributions import make_wheel
 from .forms import encode, form_of
 from .servers import ROOT_PASSWORD
@@ -10,6 +11,7 @@ from .site import HTML, file_url
 
 WHEEL = make_wheel("example", "1.0")
 NEW_WHEEL = make_wheel("example", "2.0")
+ASKED_WHEEL = make_wheel("asked", "1.0")
 FORM, FORM_HEADERS = encode(form_of(NEW_WHEEL))
 FILE = file_url("owner/private", "example", WHEEL)
 
@@ -17,6 +19,8 @@ ANONYMOUS = "anonymous"
 OTHER = "another user"
 READER = "a user in acl_read"
 UPLOADER = "a user in acl_upload"
+REMOVER = "a user in acl_delete"
+ADMIN = "a user in acl_admin"
 OWNER = "the owner"
 ROOT = "root"
 READ_TOKEN = "the owner's token that may only read"
@@ -28,6 +32,8 @@ ALL = {
     OTHER,
     READER,
     UPLOADER,
+    REMOVER,
+    ADMIN,
     OWNER,
     ROOT,
     READ_TOKEN,
@@ -37,14 +43,15 @@ ALL = {
 KNOWN = ALL - {ANONYMOUS}
 ACCOUNT = {OWNER, ROOT}
 READERS = {READER, OWNER, ROOT, READ_TOKEN, HERE_TOKEN}
-MANAGERS = {OWNER, ROOT, HERE_TOKEN}
-REMOVERS = {UPLOADER, OWNER, ROOT, HERE_TOKEN}
+MANAGERS = {ADMIN, OWNER, ROOT, HERE_TOKEN}
+REMOVERS = {REMOVER, OWNER, ROOT, HERE_TOKEN}
 OWN_TOKENS = {READ_TOKEN, ELSEWHERE_TOKEN, HERE_TOKEN}
-UPLOADERS = {UPLOADER, OWNER, HERE_TOKEN}
+UPLOADERS = {UPLOADER, OWNER, ROOT, HERE_TOKEN}
 
 SEND_FORM = {"content": FORM, "headers": FORM_HEADERS}
 PAGE = {"headers": {"Accept": HTML}}
 LOGIN = {"json": {"user": "root", "password": ROOT_PASSWORD}}
+PUBLISHER = {"json": {"issuer": "https://issuer.example", "claims": {"sub": "a job"}}}
 YANK = {"json": {"yanked": "broken"}}
 PUSH = {
     "json": {"name": "example", "version": "1.0", "targetindex": "owner/target"},
@@ -80,13 +87,33 @@ OPEN_ROWS = (
     Row("ready", "GET", "/+ready", ALL),
     Row("user_api", "GET", "/owner/+api", ALL),
     Row("index_api", "GET", "/owner/private/+api", ALL),
+    Row("audience", "GET", "/_/oidc/audience", ALL),
+    # Who asks is said by the identity token, whatever else the request carries.
+    Row("mint_token", "POST", "/_/oidc/mint-token", ALL, 422, {"json": {"token": "none"}}),
+    Row("burn_token", "POST", "/_/oidc/burn-token", ALL, 202, {"json": {"token": "none"}}),
 )
 
 GUARDED_ROWS = (
+    Row("groups", "GET", "/+groups", KNOWN),
+    Row("group", "GET", "/+groups/team", KNOWN),
+    Row("group", "PUT", "/+groups/newcomer", {ROOT}, 201, {"json": {"members": ["owner"]}}),
+    Row("group", "PATCH", "/+groups/team", {ROOT}, 200, {"json": ["members+=reader"]}),
+    Row("group", "DELETE", "/+groups/team", {ROOT}),
+    Row("issuers", "GET", "/+issuers", {ROOT}),
+    Row("issuers", "POST", "/+issuers", {ROOT}, 201, {"json": {"url": "https://new.example"}}),
+    Row("issuer", "DELETE", "/+issuers/{idle_issuer}", {ROOT}),
+    Row("audit", "GET", "/+audit", {ROOT}),
+    Row("fetches", "GET", "/+fetches", {ROOT}),
     Row("tokens", "GET", "/owner/+tokens", ACCOUNT),
     # Root may see and revoke, but makes nobody a token that acts in their name.
     Row("tokens", "POST", "/owner/+tokens", {OWNER}, 201, {"json": {}}),
-    # With a password there is no token in use; another user's cannot be ended so.
+    # With a password there is no token in use; another user's cannot be seen or ended so.
+    Row(
+        "token_in_use",
+        "GET",
+        "/owner/+tokens/current",
+        {READ_TOKEN, ELSEWHERE_TOKEN, HERE_TOKEN},
+    ),
     Row(
         "token_in_use",
         "DELETE",
@@ -95,7 +122,7 @@ GUARDED_ROWS = (
     ),
     Row("token", "DELETE", "/owner/+tokens/{token}", ACCOUNT),
     Row("user", "GET", "/owner", KNOWN),
-    Row("user", "PUT", "/newcomer", {ROOT}, 201, {"json": {"password": "a-good-password"}}),
+    Row("user", "PUT", "/newcomer", {ROOT}, 201, {"json": {"password": f"newcomer{MARK}"}}),
     Row("user", "PATCH", "/owner", ACCOUNT, 200, {"json": {"title": "new"}}),
     Row("user", "DELETE", "/owner", ACCOUNT),
     Row("simple_list", "GET", "/owner/private/simple/", READERS, 200, PAGE),
@@ -112,7 +139,26 @@ GUARDED_ROWS = (
     # owner/target takes uploads from the owner, root and the reader; tokens do not reach it.
     Row("index", "POST", "/owner/private", {OWNER, ROOT, READER}, 200, PUSH, "application/json"),
     Row("index", "PUSH", "/owner/private", {OWNER, ROOT, READER}, 200, PUSH, "application/json"),
+    Row("index_audit", "GET", "/owner/private/+audit", MANAGERS),
+    Row("index_fetches", "GET", "/owner/private/+fetches", MANAGERS),
+    # About themselves, all readers may ask.
+    Row("access", "GET", "/owner/private/+access", {OWNER, ROOT, HERE_TOKEN}),
     Row("search", "GET", "/owner/private/+projects", READERS),
+    Row("owners", "GET", "/owner/private/+owners", READERS),
+    Row("project_owners", "GET", "/owner/private/+owners/example", READERS),
+    Row(
+        "project_owners",
+        "PATCH",
+        "/owner/private/+owners/example",
+        MANAGERS,
+        200,
+        {"json": {"owners": ["uploader"]}},
+    ),
+    Row("publishers", "GET", "/owner/private/+publishers", MANAGERS),
+    Row("publishers", "POST", "/owner/private/+publishers", MANAGERS, 201, PUBLISHER),
+    Row("publisher", "DELETE", "/owner/private/+publishers/{publisher}", MANAGERS),
+    Row("requests", "GET", "/owner/private/+requests", MANAGERS),
+    Row("project_requests", "DELETE", "/owner/private/+requests/asked", MANAGERS),
     Row("legacy_project", "GET", "/owner/private/pypi/example/json", READERS),
     Row("legacy_release", "GET", "/owner/private/pypi/example/1.0/json", READERS),
     Row("project", "GET", "/owner/private/example", READERS),

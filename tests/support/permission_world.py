@@ -6,19 +6,23 @@ from typing import Any
 import httpx
 
 from .permission_table import (
+    ADMIN,
     ANONYMOUS,
+    ASKED_WHEEL,
     ELSEWHERE_TOKEN,
     HERE_TOKEN,
     OTHER,
     OWNER,
+    PUBLISHER,
     READ_TOKEN,
     READER,
+    REMOVER,
     ROOT,
     UPLOADER,
     WHEEL,
     Row,
 )
-from .site import Site, basic, new_index, new_token, upload
+from .site import Site, basic, new_index, new_token, send, upload
 
 
 @dataclass(frozen=True)
@@ -32,21 +36,47 @@ class World:
     def ask(self, role: str, row: Row, **changes: Any) -> httpx.Response:
         """Send the request of a row, or a change of it, in a role."""
         method = changes.pop("method", row.method)
-        path = changes.pop("path", row.path).replace("{token}", self.token)
+        path = self.place(changes.pop("path", row.path))
         return self.clients[role].request(method, path, **row.kwargs, **changes)
+
+    def place(self, path: str) -> str:
+        """The path with the ids of this world in it."""
+        if "{publisher}" in path:
+            [publisher] = self._listed("/owner/private/+publishers")
+            path = path.replace("{publisher}", publisher["id"])
+        if "{idle_issuer}" in path:
+            idle = next(each for each in self._listed("/+issuers") if "idle" in each["url"])
+            path = path.replace("{idle_issuer}", str(idle["id"]))
+        return path.replace("{token}", self.token)
+
+    def _listed(self, path: str) -> list[dict[str, Any]]:
+        return self.clients[ROOT].get(path).json()["result"]
 
 
 def populate(site: Site) -> tuple[dict[str, str], str]:
     """Fill a fresh site; the secrets of the tokens by role, and the id of a further one."""
     owner = site.new_user("owner")
-    for name in ("other", "reader", "uploader"):
+    for name in ("other", "reader", "uploader", "remover", "admin"):
         site.new_user(name)
-    acl = {"acl_read": ["reader"], "acl_upload": ["owner", "uploader"]}
+    # Each of these stands in one list only: none of the lists implies another.
+    acl = {
+        "acl_read": ["reader"],
+        "acl_upload": ["owner", "uploader"],
+        "acl_delete": ["remover"],
+        "acl_admin": ["admin"],
+    }
+    answer = site.root.put("/+groups/team", json={"members": ["other"]})
+    assert answer.status_code == 201, answer.text
     new_index(owner, "owner/private", **acl)
     new_index(owner, "owner/open", acl_read=[":ANONYMOUS:"])
-    new_index(owner, "owner/target", acl_upload=["owner", "reader", "root"])
+    new_index(owner, "owner/target", acl_upload=["owner", "reader"])
     for index in ("owner/private", "owner/open"):
         upload(owner, index, WHEEL)
+    owner.patch("/owner/private", json=["first_upload=approval"])
+    assert send(site.user("uploader"), "owner/private", ASKED_WHEEL).status_code == 403
+    for url in (PUBLISHER["json"]["issuer"], "https://idle.example"):
+        assert site.root.post("/+issuers", json={"url": url}).status_code == 201
+    assert owner.post("/owner/private/+publishers", **PUBLISHER).status_code == 201
     wanted = {
         READ_TOKEN: {"allow": ["read"]},
         ELSEWHERE_TOKEN: {"indexes": ["owner/target"]},
@@ -63,6 +93,8 @@ def clients_of(site: Site, secrets: dict[str, str]) -> dict[str, httpx.Client]:
         OTHER: site.user("other"),
         READER: site.user("reader"),
         UPLOADER: site.user("uploader"),
+        REMOVER: site.user("remover"),
+        ADMIN: site.user("admin"),
         OWNER: site.user("owner"),
         ROOT: site.root,
         READ_TOKEN: site.bearer(secrets[READ_TOKEN]),

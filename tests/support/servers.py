@@ -14,6 +14,7 @@ from pathlib import Path
 import httpx
 
 from stillroom_server.app.assembly import Adapters, Server, assemble, utc_now
+from stillroom_server.app.data_folder import SQLITE
 from stillroom_server.app.settings import Settings
 from stillroom_server.app.upstream_credentials import upstream_credentials
 from stillroom_server.archives.bounds import ArchiveLimits
@@ -24,12 +25,19 @@ from stillroom_server.services.ports import BlobStore, PasswordHasher, Upstream
 from stillroom_server.services.setup import is_set_up, set_up
 from stillroom_server.storage.database import SqlDatabase
 from stillroom_server.upstream.client import HttpUpstream, Limits
+from stillroom_server.upstream.identity_tokens import JwtIdentityTokens
 
-ROOT_PASSWORD = "root-password"
+from .canary import MARK, canary
+
+ROOT_PASSWORD = f"root{MARK}"
 BIN = Path(sys.executable).parent
 START_SECONDS = 30.0
 LOOPBACK = ("127.0.0.1", "localhost")
 """Where the upstreams of tests are, for the setting `private_upstreams`."""
+
+GUESS_LIMITS = ("login_failures_per_user", "login_failures_per_address", "login_failures")
+MANY = 1_000_000
+"""Wrong passwords that a test may send, unless it is about their limits."""
 
 # What could make a tool look elsewhere than at our loopback servers.
 FOREIGN = ("PIP_", "UV_", "TWINE_", "STILLROOM_", "DEVPI_", "VIRTUAL_ENV", "PYTHONPATH")
@@ -84,6 +92,8 @@ class ServerProcess:
         """Start, and wait until it answers."""
         environment = clean_environment(self.data.parent)
         environment["STILLROOM_PRIVATE_UPSTREAMS"] = ",".join(LOOPBACK)
+        for setting in GUESS_LIMITS:
+            environment[f"STILLROOM_{setting.upper()}"] = str(MANY)
         environment |= {f"STILLROOM_{key.upper()}": value for key, value in self._settings.items()}
         environment |= self.environment
         with self.log.open("ab") as log:
@@ -109,7 +119,10 @@ class ServerProcess:
         assert self._process is not None
         process, self._process = self._process, None
         process.send_signal(number)
-        return process.wait(timeout=60)
+        status = process.wait(timeout=60)
+        canary.look_in_file(self.log)
+        canary.look_in_database(self.data / SQLITE)
+        return status
 
     @property
     def pid(self) -> int:
@@ -140,11 +153,12 @@ class QuickHasher:
         self.verified = 0
 
     def hash(self, password: str) -> str:
-        return f"quick:{password}"
+        # No more than a real one may this hash show the password.
+        return f"quick:{password.replace(MARK, '-hashed')}"
 
     def verify(self, password_hash: str | None, password: str) -> bool:
         self.verified += 1
-        return password_hash == f"quick:{password}"
+        return password_hash == self.hash(password)
 
 
 class LocalServer:
@@ -157,7 +171,7 @@ class LocalServer:
         """A client of the application, anonymous or with Basic credentials."""
         auth = None
         if user is not None:
-            auth = (user, password or (ROOT_PASSWORD if user == "root" else f"{user}-password"))
+            auth = (user, password or (ROOT_PASSWORD if user == "root" else f"{user}{MARK}"))
         return httpx.Client(
             transport=httpx.WSGITransport(app=self.server.application, raise_app_exceptions=False),
             base_url="http://stillroom.test",
@@ -167,7 +181,7 @@ class LocalServer:
 
 
 @functools.cache
-def _installed_plugins() -> Plugins:
+def installed_plugins() -> Plugins:
     """Those of the entry points; looking for them takes longer than most tests."""
     return Plugins()
 
@@ -187,8 +201,9 @@ def local_server(
 
     On a database that is set up already it is another process, as far as the rest can see.
     """
-    configured = Settings(**{"private_upstreams": LOOPBACK, **settings})  # type: ignore[arg-type]
-    plugins = Plugins(extra_plugins) if extra_plugins else _installed_plugins()
+    given = {"private_upstreams": LOOPBACK, **dict.fromkeys(GUESS_LIMITS, MANY), **settings}
+    configured = Settings(**given)  # type: ignore[arg-type]
+    plugins = Plugins(extra_plugins) if extra_plugins else installed_plugins()
     parts = Adapters(
         database=database,
         store=store,
@@ -198,6 +213,11 @@ def local_server(
             limits=Limits(connect=1, read=1, page=2),
             credentials=upstream_credentials(configured),
             private=PrivateUpstreams.parse(configured.private_upstreams),
+        ),
+        identity_tokens=JwtIdentityTokens(
+            user_agent="stillroom/test",
+            private=PrivateUpstreams.parse(configured.private_upstreams),
+            limits=Limits(connect=1, read=1, page=2),
         ),
         inspector=ArchiveInspector(ArchiveLimits()),
         hasher=hasher or QuickHasher(),
@@ -218,3 +238,4 @@ def local_server(
     finally:
         if isinstance(parts.upstream, HttpUpstream):
             parts.upstream.close()
+        parts.identity_tokens.close()

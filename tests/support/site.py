@@ -13,6 +13,7 @@ from stillroom_server.app.assembly import Server
 from stillroom_server.storage.database import SqlDatabase
 from stillroom_server.storage.disk import DiskBlobStore
 
+from .canary import MARK
 from .distributions import Distribution
 from .forms import encode, form_of
 from .servers import ROOT_PASSWORD, local_server
@@ -32,7 +33,7 @@ def basic(user: str, password: str) -> dict[str, str]:
 
 def password_of(user: str) -> str:
     """The password that a user of the tests has."""
-    return ROOT_PASSWORD if user == "root" else f"{user}-password"
+    return ROOT_PASSWORD if user == "root" else f"{user}{MARK}"
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,11 @@ def new_site(database: SqlDatabase, store: DiskBlobStore, **settings: Any) -> It
     """A site on a fresh, migrated database, or a second application on one that is in use."""
     with local_server(database, store, **settings) as local:
         yield Site(local.server, database, store)
+
+
+def lasting_headers(answer: httpx.Response) -> dict[str, str]:
+    """The headers of an answer without the name of its request, which no other one has."""
+    return {name: value for name, value in answer.headers.items() if name != "x-request-id"}
 
 
 # What is asked of a site, by one of its clients

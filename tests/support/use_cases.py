@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 from stillroom_server.domain.addresses import PrivateUpstreams
@@ -13,24 +14,31 @@ from stillroom_server.domain.names import IndexName, ProjectName, UserName
 from stillroom_server.domain.upstream import UpstreamFile
 from stillroom_server.plugin.manager import Plugins
 from stillroom_server.services.access import Access
-from stillroom_server.services.accounts import AccountChecks, Authenticator, PasswordMemory
+from stillroom_server.services.accounts import AccountChecks, Authenticator
 from stillroom_server.services.breakers import Breakers
 from stillroom_server.services.catalog import Catalog
 from stillroom_server.services.companions import Companions
 from stillroom_server.services.downloads import Downloads
 from stillroom_server.services.eviction import Eviction
 from stillroom_server.services.files import Address, Content, FileService
+from stillroom_server.services.groups import GroupService
+from stillroom_server.services.guesses import Guesses, GuessLimits
 from stillroom_server.services.indexes import IndexService
 from stillroom_server.services.linking import Outcome
+from stillroom_server.services.memberships import Memberships
 from stillroom_server.services.mirrors import Mirrors
+from stillroom_server.services.owners import Owners
 from stillroom_server.services.pages import Pages
+from stillroom_server.services.passwords import PasswordGuard, PasswordMemory
 from stillroom_server.services.ports import Unit
 from stillroom_server.services.prefetch import Prefetch
 from stillroom_server.services.project_lists import ProjectLists
 from stillroom_server.services.releases import Releases
+from stillroom_server.services.rights import Rights
 from stillroom_server.services.setup import set_up
 from stillroom_server.services.statuses import Statuses
 from stillroom_server.services.sweep import Sweep
+from stillroom_server.services.token_uses import TokenUses
 from stillroom_server.services.tokens import IssuedToken, TokenService
 from stillroom_server.services.uploads import Uploads
 from stillroom_server.services.users import UserService
@@ -48,6 +56,7 @@ ROOT = Identity(user=UserName("root"))
 DEV = Identity(user=UserName("dev"))
 NOBODY = Identity()
 PASSWORD = "long enough"
+NO_GUESS_LIMITS = GuessLimits(10**6, 10**6, 10**6, timedelta(minutes=5))
 
 
 class UseCases:
@@ -63,6 +72,7 @@ class UseCases:
         self.upstream: FakeUpstream = adapters.get("upstream") or FakeUpstream()
         self.hasher: QuickHasher = adapters.get("hasher") or QuickHasher()
         self.inspector = adapters.get("inspector") or FakeInspector()
+        self.guess_limits: GuessLimits = adapters.get("guess_limits") or NO_GUESS_LIMITS
         self._build(adapters.get("plugins") or Plugins(), open_signup=False)
         set_up(
             self.database,
@@ -76,8 +86,17 @@ class UseCases:
 
     def _build(self, plugins: Plugins, *, open_signup: bool) -> None:
         database, store, clock = self.database, self.store, self.clock
-        accounts = AccountChecks(database, PasswordMemory(self.hasher), clock)
-        self.authenticator = Authenticator(plugins, accounts)
+        self.token_uses = TokenUses(database)
+        self.guesses = Guesses(database, clock, self.guess_limits)
+        self.memberships = Memberships(database, plugins.group_sources())
+        self.authenticator = Authenticator(
+            plugins,
+            AccountChecks(database, self.hasher, clock),
+            PasswordGuard(PasswordMemory(), self.guesses),
+            self.memberships,
+            self.token_uses,
+            clock,
+        )
         self.access = Access(database, open_signup=open_signup)
         self.breakers = Breakers()
         self.mirrors = Mirrors(database, self.upstream, clock, self.breakers)
@@ -96,6 +115,7 @@ class UseCases:
         self.eviction = Eviction(database, store, self.mirrors, self.uses)
         self.prefetch = Prefetch(self.mirrors, self.files)
         self.catalog = Catalog(database, self.pages)
+        self.groups = GroupService(database, clock)
         self.indexes = IndexService(
             database,
             self.access,
@@ -108,10 +128,14 @@ class UseCases:
         self.releases = Releases(
             database, store, self.inspector, self.access, self.mirrors, self.files, clock
         )
+        self.owners = Owners(database)
+        self.rights = Rights(database, self.access, self.memberships)
         self.statuses = Statuses(database)
         self.tokens = TokenService(database, self.authenticator, clock, login_seconds=3600)
         self.uploads = Uploads(database, store, self.inspector, clock, max_size=100_000)
-        self.users = UserService(database, self.hasher, clock, password_length=8)
+        self.users = UserService(
+            database, self.hasher, clock, password_length=8, common_passwords={"sunshine"}
+        )
         self.sweep = Sweep(database, store, clock)
 
     # What tests ask in few words
@@ -126,12 +150,14 @@ class UseCases:
         """The lineage of an index."""
         return self.access.lineage(IndexName.parse(name))
 
-    def upload(self, index: str, archive: Distribution, **changes: object) -> Outcome:
+    def upload(
+        self, index: str, archive: Distribution, *, identity: Identity = DEV, **changes: object
+    ) -> Outcome:
         """Upload an archive, with changes to the form."""
         with self.uploads.receive() as incoming:
             incoming.write(archive.content)
             form = a_form(archive, **changes)
-            return self.uploads.add(DEV, IndexName.parse(index), form, incoming)
+            return self.uploads.add(identity, IndexName.parse(index), form, incoming)
 
     def listed(self, archive: Distribution, **values: Any) -> UpstreamFile:
         """Put an archive on the upstream's page of its project, alone."""

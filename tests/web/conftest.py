@@ -11,9 +11,12 @@ import pytest
 from stillroom_server.storage.database import SqlDatabase
 from stillroom_server.storage.disk import DiskBlobStore
 from stillroom_server.testing import LocalUpstream
+from support.canary import canary
 from support.databases import SqliteTemplate
+from support.issuer import Issuer
 from support.permission_world import World, clients_of, populate
 from support.site import Site, new_index, new_site
+from support.trusted import add_issuer, add_publisher
 
 
 @pytest.fixture
@@ -87,6 +90,21 @@ def upstream() -> Iterator[LocalUpstream]:
         yield running
 
 
+@pytest.fixture
+def issuer() -> Iterator[Issuer]:
+    """A CI on loopback that signs identity tokens."""
+    with Issuer() as running:
+        yield running
+
+
+@pytest.fixture
+def trusted(site: Site, dev: httpx.Client, issuer: Issuer) -> httpx.Client:
+    """The user dev, whose index dev/stage trusts a job of the issuer with uploads of `app`."""
+    add_issuer(site, issuer)
+    add_publisher(dev, issuer, projects=["app"])
+    return dev
+
+
 @pytest.fixture(scope="module")
 def fresh_world(
     sqlite_template: SqliteTemplate, tmp_path_factory: pytest.TempPathFactory
@@ -104,6 +122,7 @@ def fresh_world(
             shutil.copytree(origin, folder)
             opened = SqlDatabase(f"sqlite:///{folder / 'stillroom.sqlite'}")
             stack.callback(opened.close)
+            stack.callback(canary.look_in_database, folder / "stillroom.sqlite")
             site = stack.enter_context(new_site(opened, DiskBlobStore(folder / "blobs")))
             return World(site, clients_of(site, secrets), token)
 

@@ -8,10 +8,24 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
+from stillroom_server.plugin.api import hookimpl
+from support.distributions import make_wheel
+from support.observer import Observer
 from support.servers import QuickHasher
-from support.site import Site, basic, new_site, new_token, password_of
+from support.site import (
+    JSON,
+    Site,
+    basic,
+    new_index,
+    new_site,
+    new_token,
+    password_of,
+    upload,
+)
 
 WRONG = "Wrong user name, password or token, or the token has expired or was revoked."
+
+PAGE = "/dev/stage/simple/demo/"
 
 
 def encoded(text: str | bytes) -> bytes:
@@ -165,15 +179,25 @@ def hasher() -> QuickHasher:
     return QuickHasher()
 
 
-@pytest.mark.parametrize("user", ["root", "nobody", "not a name!", "", "x" * 5_000])
+@pytest.mark.parametrize("user", ["root", "nobody", "not a name!", "x" * 5_000])
 def test_a_wrong_password_costs_one_check_whether_the_user_exists_or_not(
     make_site: Callable[..., Site], hasher: QuickHasher, user: str
 ) -> None:
     site = make_site(hasher=hasher)
     site.client(**basic(user, "wrong-password")).get("/root")
-    assert hasher.verified == (1 if user else 0)
-    site.anonymous.post("/+login", json={"user": user, "password": "wrong-password"})
-    assert hasher.verified == (2 if user else 1)
+    assert hasher.verified == 1
+    site.anonymous.post("/+login", json={"user": user, "password": "another-one"})
+    assert hasher.verified == 2
+
+
+def test_a_password_without_a_name_costs_no_check_of_a_user(
+    make_site: Callable[..., Site], hasher: QuickHasher
+) -> None:
+    site = make_site(hasher=hasher)
+    site.client(**basic("", "wrong-password")).get("/root")
+    assert hasher.verified == 0
+    site.anonymous.post("/+login", json={"user": "", "password": "wrong-password"})
+    assert hasher.verified == 1
 
 
 def test_a_verified_password_is_not_computed_again(
@@ -184,12 +208,15 @@ def test_a_verified_password_is_not_computed_again(
     assert hasher.verified == 1
 
 
-def test_a_wrong_password_is_never_remembered(
+def test_the_same_wrong_password_is_not_computed_again_until_it_is_right(
     make_site: Callable[..., Site], hasher: QuickHasher
 ) -> None:
-    client = make_site(hasher=hasher).client(**basic("root", "wrong-password"))
+    site = make_site(hasher=hasher)
+    client = site.client(**basic("root", "wrong-password"))
     assert {client.get("/root").status_code for _ in range(3)} == {401}
-    assert hasher.verified == 3
+    assert hasher.verified == 1
+    site.root.patch("/root", json={"password": "wrong-password"})
+    assert client.get("/root").status_code == 200
 
 
 def test_tokens_cost_no_password_check(
@@ -202,6 +229,44 @@ def test_tokens_cost_no_password_check(
     assert site.bearer("stillroom_wrong").get("/root").status_code == 401
     assert site.bearer("wrong").get("/root").status_code == 401
     assert hasher.verified == verified
+
+
+class CountingPlugin:
+    """Knows nobody, and counts how often it is asked."""
+
+    asked = 0
+
+    @hookimpl(tryfirst=True)
+    def stillroom_authenticate(self) -> None:
+        self.asked += 1
+
+
+def test_a_page_costs_one_serial_and_nothing_else_with_credentials_too(
+    make_site: Callable[..., Site], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plugin = CountingPlugin()
+    site = make_site(extra_plugins={"counting": plugin})
+    dev = _with_page(site)
+    clients = [
+        site.client(),
+        site.bearer(new_token(dev, "dev")["token"]),
+        dev,
+    ]
+    observer = Observer(site, monkeypatch)
+    for client in clients:
+        assert client.get(PAGE, headers={"Accept": JSON}).status_code == 200
+        asked = plugin.asked
+        with observer.counting() as cost:
+            assert client.get(PAGE, headers={"Accept": JSON}).status_code == 200
+        assert cost.counted == {"statements": 0, "serials": 1, "hashes": 0}
+        assert plugin.asked == asked
+
+
+def _with_page(site: Site) -> httpx.Client:
+    dev = site.new_user("dev")
+    new_index(dev, "dev/stage", acl_read=[":ANONYMOUS:"])
+    upload(dev, "dev/stage", make_wheel("demo"))
+    return dev
 
 
 class HeldHasher(QuickHasher):
@@ -254,6 +319,21 @@ def test_a_password_changed_in_one_process_is_void_in_the_others(
         token = second.bearer(new_token(dev, "dev")["token"])
         assert elsewhere.get("/dev").status_code == token.get("/dev").status_code == 200
         dev.patch("/dev", json={"password": "another-password"})
+        assert elsewhere.get("/dev").status_code == token.get("/dev").status_code == 401
+
+
+@pytest.mark.parametrize("end", ["deleted", "without a password"])
+def test_a_user_who_ends_in_one_process_is_nobody_in_the_others(
+    site: Site, dev: httpx.Client, end: str
+) -> None:
+    with new_site(site.database, site.store) as second:
+        elsewhere = second.user("dev")
+        token = second.bearer(new_token(dev, "dev")["token"])
+        assert elsewhere.get("/dev").status_code == token.get("/dev").status_code == 200
+        if end == "deleted":
+            assert site.root.delete("/dev").status_code == 200
+        else:
+            assert dev.patch("/dev", json={"password": None}).json() == {"message": "user updated"}
         assert elsewhere.get("/dev").status_code == token.get("/dev").status_code == 401
 
 

@@ -9,9 +9,11 @@ import pytest
 from stillroom_server.domain import errors
 from stillroom_server.domain.errors import (
     InvalidRequest,
+    MintRefused,
     NotFound,
     Refusal,
     StillroomError,
+    TooManyAttempts,
     Trouble,
     UpstreamFailed,
 )
@@ -23,11 +25,15 @@ EXPECTED = {
     "InvalidRequest": 400,
     "NotAuthenticated": 401,
     "Forbidden": 403,
+    "NeedsApproval": 403,
     "NotFound": 404,
     "NotAcceptable": 406,
     "Conflict": 409,
     "Gone": 410,
+    "PreconditionFailed": 412,
     "TooLarge": 413,
+    "MintRefused": 422,
+    "TooManyAttempts": 429,
     "UpstreamFailed": 502,
     "UpstreamFileUnusable": 502,
     "UpstreamLeftAlone": 502,
@@ -35,19 +41,24 @@ EXPECTED = {
     "Overloaded": 503,
     "StorageBusy": 503,
     "StorageFull": 507,
+    "Trouble": 503,
 }
 KINDS = {
     kind.__name__: kind
     for kind in vars(errors).values()
     if isinstance(kind, type)
     and issubclass(kind, StillroomError)
-    and kind not in {StillroomError, Refusal, Trouble}
+    and kind not in {StillroomError, Refusal}
 }
 
 
 def an_error(name: str, message: str = "field: the rule; what to do.") -> StillroomError:
     if name == "InvalidRequest":
         return InvalidRequest.one(*message.split(": ", 1))
+    if name == "MintRefused":
+        return MintRefused("invalid-token", message)
+    if name == "TooManyAttempts":
+        return TooManyAttempts(message, retry_after=7)
     return KINDS[name](message)
 
 
@@ -170,7 +181,8 @@ def test_trouble_says_when_to_come_back_and_refusals_do_not(
     answer = ask(shared_site, accept)
     assert (answer.status_code >= 500) == issubclass(KINDS[name], Trouble)
     wait = answer.headers.get("Retry-After")
-    assert wait == ("10" if answer.status_code >= 500 else None)
+    told = "7" if name == "TooManyAttempts" else None
+    assert wait == ("10" if answer.status_code >= 500 else told)
     assert ("WWW-Authenticate" in answer.headers) == (answer.status_code == 401)
 
 
@@ -179,6 +191,13 @@ def test_an_error_says_its_own_time_to_wait(
 ) -> None:
     failing.append(UpstreamFailed("later", retry_after=7))
     assert ask(shared_site, API).headers["Retry-After"] == "7"
+
+
+def test_nobody_is_made_to_wait_long_for_another_attempt(
+    shared_site: Site, failing: list[BaseException]
+) -> None:
+    failing.append(TooManyAttempts("later", retry_after=300))
+    assert ask(shared_site, API).headers["Retry-After"] == "10"
 
 
 def test_an_error_of_a_plugin_is_told_as_the_one_that_it_refines(

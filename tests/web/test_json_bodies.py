@@ -1,12 +1,13 @@
 """Every route that reads JSON, with what is no JSON, or not the JSON that it needs."""
 
+import json
 from typing import Any
 
 import httpx
 import pytest
 
 from support.distributions import make_wheel
-from support.site import Site, faulty_fields, upload
+from support.site import Site, faulty_fields, password_of, upload
 
 JSON = {"Content-Type": "application/json"}
 ROUTES = {
@@ -94,7 +95,7 @@ def test_the_content_type_does_not_matter_where_only_json_is_possible(
     shared_site: Site, root: httpx.Client, content_type: str | None
 ) -> None:
     headers = {} if content_type is None else {"Content-Type": content_type}
-    body = b'{"user": "root", "password": "root-password"}'
+    body = json.dumps(VALID["log in"])
     assert root.post("/+login", content=body, headers=headers).status_code == 200
 
 
@@ -118,8 +119,8 @@ KEYS = {
     "yank": ["yanked", "filename"],
 }
 VALID: dict[str, dict[str, Any]] = {
-    "create a user": {"password": "a-good-password"},
-    "log in": {"user": "root", "password": "root-password"},
+    "create a user": {"password": password_of("newcomer")},
+    "log in": {"user": "root", "password": password_of("root")},
     "push": {"name": "example", "version": "1.0", "targetindex": "dev/stage"},
     "push as devpi's client does": {"name": "example", "version": "1.0", "targetindex": "dev/x"},
     "yank": {"yanked": True},

@@ -47,6 +47,8 @@ def test_the_setting_lets_users_make_mirrors(make_site: Callable[..., Site]) -> 
         "mirror_metadata_only": False,
         "mirror_size_budget": 0,
         "acl_read": [":ANONYMOUS:"],
+        "acl_delete": [],
+        "acl_admin": [],
         "reserved": [],
     }
     moved = dev.patch("/dev/mirror", json=["mirror_url=http://127.0.0.1:10/simple"])

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from support.distributions import make_wheel
-from support.site import API, HTML, JSON, Site, upload
+from support.site import API, HTML, JSON, Site, lasting_headers, upload
 
 ROOT = "http://stillroom.test"
 
@@ -45,7 +45,8 @@ def test_one_redirect_that_nobody_keeps_leads_to_the_page(
     assert answer.headers["Cache-Control"] == "no-store"
     assert "Accept" in answer.headers["Vary"]
     head = dev.head(path + query, headers={"Accept": accept})
-    assert (head.status_code, head.headers, head.content) == (302, answer.headers, b"")
+    assert (head.status_code, head.content) == (302, b"")
+    assert lasting_headers(head) == lasting_headers(answer)
     there = dev.get(answer.headers["Location"], headers={"Accept": accept})
     assert there.status_code == (404 if "bsent" in path else 200)
 

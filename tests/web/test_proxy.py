@@ -11,6 +11,8 @@ from support.site import BASE_URL, HTML, JSON, Site, basic, new_index, page, pas
 OUTSIDE = "https://packages.example.org/team/index"
 WHEEL = make_wheel("example", "1.0")
 PROXY = "10.0.0.1"
+OUR_HOSTS = ("stillroom.test",)
+"""The name by which the clients of tests call the server, which is not that in OUTSIDE."""
 
 
 def populated(site: Site) -> httpx.Client:
@@ -54,12 +56,12 @@ def test_without_a_proxy_the_url_is_the_one_that_was_asked(site: Site) -> None:
 def test_the_setting_says_the_url_whether_the_proxy_cuts_the_prefix_or_not(
     make_site: Callable[..., Site], outside: str, prefix: str
 ) -> None:
-    dev = populated(make_site(outside_url=outside))
+    dev = populated(make_site(outside_url=outside, hosts=OUR_HOSTS))
     assert urls_said(dev, prefix) == {OUTSIDE}
 
 
 def test_the_setting_wins_over_what_a_proxy_says(make_site: Callable[..., Site]) -> None:
-    site = make_site(outside_url=OUTSIDE, trusted_proxies=(PROXY,))
+    site = make_site(outside_url=OUTSIDE, hosts=OUR_HOSTS, trusted_proxies=(PROXY,))
     populated(site)
     proxy = site.client(
         remote_addr=PROXY,
@@ -95,7 +97,7 @@ def test_a_redirect_leads_back_through_the_proxy_with_its_query(
 def test_links_of_pages_are_relative_and_lead_back_under_the_prefix(
     make_site: Callable[..., Site], prefix: str
 ) -> None:
-    site = make_site(outside_url=OUTSIDE)
+    site = make_site(outside_url=OUTSIDE, hosts=OUR_HOSTS)
     dev = populated(site)
     for accept in (JSON, HTML):
         path = f"{prefix}/dev/stage/simple/example/"

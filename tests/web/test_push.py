@@ -106,7 +106,7 @@ def test_a_push_needs_the_right_to_upload_to_the_target(site: Site, dev: httpx.C
     with site.unchanged():
         refused = push(dev, targetindex="other/prod")
         assert refused.status_code == push(other).status_code == 403
-    assert "dev is not in acl_upload of other/prod" in refused.json()["message"]
+    assert "dev may not upload to other/prod: acl_upload names other." in refused.json()["message"]
     other.patch("/other/prod", json=["acl_upload+=dev"])
     assert push(dev, targetindex="other/prod").status_code == 200
     uploaders = other.get("/other/prod/example/1.0").json()["result"]["+links"][0]["log"]
@@ -115,7 +115,7 @@ def test_a_push_needs_the_right_to_upload_to_the_target(site: Site, dev: httpx.C
 
 def test_who_may_only_read_the_source_pushes_nothing(site: Site, dev: httpx.Client) -> None:
     dev.patch("/dev/stage", json=["acl_read=:ANONYMOUS:"])
-    reading = site.bearer(new_token(dev, "dev", scope="read")["token"])
+    reading = site.bearer(new_token(dev, "dev", allow=["read"])["token"])
     with site.unchanged():
         assert push(site.anonymous).status_code == 401
         assert push(reading).status_code == 403

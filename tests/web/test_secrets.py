@@ -9,10 +9,11 @@ import httpx
 import pytest
 
 from stillroom_server.domain.errors import StillroomError
-from stillroom_server.domain.identity import Credentials, TokenLimits
+from stillroom_server.domain.identity import Credentials, Identity, TokenKind
+from support.canary import MARK
 from support.site import Site, basic, new_token
 
-CANARY = "canary-1b2c3d-password"
+CANARY = f"canary-1b2c3d{MARK}"
 
 
 @pytest.fixture
@@ -59,6 +60,7 @@ def test_no_answer_and_no_log_line_holds_a_token(site: Site, canary: httpx.Clien
         site.client(**basic("root", made["token"])).get("/root"),
         client.post("/+login", json={"user": "canary", "password": made["token"]}),
         client.put("/other", json={"password": made["token"]}),
+        client.get("/canary/+tokens/current"),
         client.delete("/canary/+tokens/current"),
         client.get("/canary"),
     ]
@@ -111,5 +113,5 @@ def test_a_refusal_keeps_the_secret_out_of_its_message(site: Site, canary: httpx
         with suppress(StillroomError):
             site.services.authenticator.identify(credentials)
             pytest.fail("these credentials are wrong")
-    issued = site.services.tokens.issue("canary", TokenLimits(), 60, CANARY[:6])
+    issued = site.services.tokens.issue(Identity("canary"), TokenKind.MADE, None, 60, CANARY[:6])
     assert issued.secret not in str(issued)

@@ -344,11 +344,11 @@ def test_a_push_takes_nothing_out_of_an_upstreams_quarantine(
 
 
 @pytest.mark.parametrize("status", CLOSED)
-def test_who_may_only_upload_cannot_delete_what_takes_no_uploads(
+def test_who_may_delete_cannot_delete_what_takes_no_uploads(
     site: Site, dev: httpx.Client, status: str
 ) -> None:
     other = site.new_user("other")
-    dev.patch("/dev/stage", json=["acl_upload+=other"])
+    dev.patch("/dev/stage", json=["acl_delete+=other"])
     set_status(dev, status)
     with site.unchanged():
         refused = other.delete(PROJECT)
@@ -357,8 +357,8 @@ def test_who_may_only_upload_cannot_delete_what_takes_no_uploads(
     assert dev.delete(PROJECT).status_code == 200
 
 
-def test_who_may_upload_deletes_what_takes_uploads(site: Site, dev: httpx.Client) -> None:
+def test_who_may_delete_deletes_what_takes_uploads(site: Site, dev: httpx.Client) -> None:
     other = site.new_user("other")
-    dev.patch("/dev/stage", json=["acl_upload+=other"])
+    dev.patch("/dev/stage", json=["acl_delete+=other"])
     set_status(dev, "deprecated")
     assert other.delete(PROJECT).status_code == 200

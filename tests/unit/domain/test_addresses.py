@@ -53,7 +53,7 @@ def test_what_is_not_public_is_refused_with_its_kind(address, kind):
     assert message is not None
     assert message.startswith(f"{ipaddress.ip_address(address)} is a")
     assert kind in message
-    assert message.endswith("; name it in the setting private_upstreams if mirrors may use it")
+    assert message.endswith("; name it in the setting private_upstreams if it may be used")
 
 
 @pytest.mark.parametrize(

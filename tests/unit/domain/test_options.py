@@ -171,7 +171,7 @@ def test_reading_names_every_unknown_option_and_every_wrong_value():
     with pytest.raises(InvalidRequest) as caught:
         read_options(SOME, {"titel": "A", "flag": "maybe", "expiry": -1, "title": "fine"})
     assert [fault.field for fault in caught.value.faults] == ["titel", "flag", "expiry"]
-    assert "this index type has bases, expiry, flag, names, title" in caught.value.message
+    assert "there are bases, expiry, flag, names, title" in caught.value.message
 
 
 CURRENT = {"expiry": 600, "title": "A", "names": ("a", "b"), "bases": ()}
@@ -216,7 +216,7 @@ def test_an_operation_without_a_value_removes_an_option_that_has_no_default():
         ("title*=x", "operation: "),
         (5, "operation: 5 is not key=value"),
         (None, "operation: None is not key=value"),
-        ("titel=B", "titel: unknown option; this index type has"),
+        ("titel=B", "titel: unknown option; there are"),
         ("title+=B", r"title: \+= works on lists only; set it with title=value"),
         ("title-=B", "title: -= works on lists only; set it with title=value"),
         ("expiry-=", "expiry: an option with a default cannot be removed"),

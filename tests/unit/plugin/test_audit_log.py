@@ -26,6 +26,9 @@ def test_a_line_says_who_did_what_to_what(caplog):
         index=IndexName.parse("dev/base"),
         project=ProjectName("demo"),
         details={"filename": "demo-1.0.tar.gz"},
+        token="0a1b2c",
+        address="192.0.2.7",
+        request="r1",
     )
     assert _line(caplog, event) == {
         "serial": 7,
@@ -34,6 +37,9 @@ def test_a_line_says_who_did_what_to_what(caplog):
         "actor": "dev",
         "index": "dev/base",
         "project": "demo",
+        "token": "0a1b2c",
+        "address": "192.0.2.7",
+        "request": "r1",
         "filename": "demo-1.0.tar.gz",
     }
 

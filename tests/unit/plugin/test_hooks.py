@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import inspect
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -20,6 +21,7 @@ from stillroom_server.plugin.manager import ENTRY_POINTS, PluginError, Plugins
 from stillroom_server.plugin.specs import ServerHooks
 from support.rows import NOW
 
+DOCUMENTED = Path(__file__).parents[3] / "docs/plugins/writing-plugins.md"
 HOOKS = dict(inspect.getmembers(ServerHooks, inspect.isfunction))
 KINDS = {"first answer", "collect", "notify"}
 ENTRY = JournalEntry(7, 0, NOW, Event(EventKind.USER_CREATED, user=UserName("dev")))
@@ -54,9 +56,11 @@ def test_every_kind_that_is_used_is_explained():
 
 
 @pytest.mark.parametrize("name", HOOKS)
-def test_every_hook_has_a_built_in_that_uses_it(name):
+def test_every_hook_has_a_user(name):
+    """A built-in, or a plugin of the documentation, which tests/docs installs and uses."""
     points = importlib.metadata.entry_points(group=ENTRY_POINTS)
-    assert any(hasattr(point.load(), name) for point in points)
+    in_docs = f"def {name}(" in DOCUMENTED.read_text("utf-8")
+    assert in_docs or any(hasattr(point.load(), name) for point in points)
 
 
 def test_the_built_ins_are_there():
@@ -193,6 +197,27 @@ def test_two_blob_stores_of_one_name_are_refused():
     plugins = Plugins({"more": _plugin(stillroom_blob_stores=_stores("disk"))})
     with pytest.raises(PluginError, match="two plugins offer the blob store 'disk'"):
         plugins.blob_store("disk")
+
+
+def test_each_plugin_that_knows_groups_is_a_source_of_its_own():
+    def away(user):
+        raise OSError(user)
+
+    plugins = Plugins({
+        "one": _plugin(stillroom_groups=lambda user: [f"{user}s"]),
+        "two": _plugin(stillroom_groups=lambda: None),
+        "three": _plugin(stillroom_groups=away),
+    })  # fmt: skip
+    sources = {source.name: source for source in plugins.group_sources()}
+    assert set(sources) == {"one", "two", "three"}
+    assert sources["one"].groups_of(UserName("ann")) == ["anns"]
+    assert sources["two"].groups_of(UserName("ann")) is None
+    with pytest.raises(OSError, match="ann"):
+        sources["three"].groups_of(UserName("ann"))
+
+
+def test_no_built_in_knows_groups_so_that_nobody_is_asked():
+    assert Plugins().group_sources() == []
 
 
 # Notify

@@ -18,8 +18,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> SetClock:
     """The time of all services, also that of their memories."""
     clock = SetClock()
     modules = (
-        "accounts", "breakers", "companions", "downloads", "eviction", "mirrors", "name_lists",
-        "page_memory", "page_requests", "transfers",
+        "accounts", "breakers", "companions", "downloads", "eviction", "memberships", "mirrors",
+        "name_lists", "page_memory", "page_requests", "passwords", "transfers",
     )  # fmt: skip
     for module in modules:
         monkeypatch.setattr(f"stillroom_server.services.{module}.time", clock)

@@ -1,5 +1,7 @@
 """The verdict on requests, and what is told to whom."""
 
+from dataclasses import replace
+
 import pytest
 
 from stillroom_server.domain.access import Permission
@@ -9,8 +11,8 @@ from stillroom_server.domain.errors import (
     NotAuthenticated,
     NotFound,
 )
-from stillroom_server.domain.identity import Identity
-from stillroom_server.domain.names import IndexName, UserName
+from stillroom_server.domain.identity import Action, Grant, Identity, TokenLimits
+from stillroom_server.domain.names import IndexName, ProjectName, UserName
 from stillroom_server.services.access import REFUSED, Access
 from support.use_cases import DEV, NOBODY, ROOT, UseCases
 
@@ -41,7 +43,7 @@ def test_who_is_logged_in_learns_that_an_index_does_not_exist(cases: UseCases, u
 
 
 def test_who_is_logged_in_learns_which_base_is_closed(cases: UseCases):
-    with pytest.raises(Forbidden, match="dev/top inherits from dev/secret, closed to other"):
+    with pytest.raises(Forbidden, match="dev/top inherits from dev/secret, and other may"):
         cases.access.check_index(OTHER, Permission.READ, "dev", "top")
 
 
@@ -61,11 +63,43 @@ def test_everyone_reads_a_mirror(cases: UseCases):
     assert cases.access.check_index(NOBODY, Permission.READ, "root", "pypi")
 
 
+def test_lists_are_told_to_who_may_read_the_index_and_its_bases(cases: UseCases):
+    cases.index("dev/open", acl_upload=["ci", ":release"])
+    with pytest.raises(Forbidden) as caught:
+        cases.access.check_index(OTHER, Permission.UPLOAD, "dev", "open")
+    assert caught.value.message == (
+        "Not allowed: other may not upload to dev/open: acl_upload names :release and ci. "
+        "Its owner dev, root, or who is in acl_admin can change that."
+    )
+    cases.index("dev/mixed", "dev/secret", acl_upload=["ci"], acl_read=[":ANONYMOUS:"])
+    for index in ("secret", "mixed"):
+        for permission in (Permission.UPLOAD, Permission.REMOVE, Permission.INDEX_MODIFY):
+            with pytest.raises(Forbidden) as caught:
+                cases.access.check_index(OTHER, permission, "dev", index)
+            assert "names" not in caught.value.message
+            assert "ci" not in caught.value.message
+
+
+def test_a_token_for_a_project_is_held_to_it(cases: UseCases):
+    grant = Grant(frozenset(Action), projects=frozenset({ProjectName("demo")}))
+    token = replace(DEV, limits=TokenLimits((grant,)), token="t1")
+    for permission in (Permission.READ, Permission.REMOVE, Permission.INDEX_MODIFY):
+        assert cases.access.check_index(token, permission, "dev", "top", ProjectName("demo"))
+        for project in (ProjectName("other"), None):
+            with pytest.raises(Forbidden, match="limited to the project demo"):
+                cases.access.check_index(token, permission, "dev", "top", project)
+
+
 def test_what_concerns_nobody_and_no_index(cases: UseCases):
     cases.access.check_open(NOBODY, Permission.OPEN)
     cases.access.check_open(OTHER, Permission.USERS_READ)
     with pytest.raises(NotAuthenticated):
         cases.access.check_open(NOBODY, Permission.USERS_READ)
+    cases.access.check_open(ROOT, Permission.SERVER_ADMIN)
+    with pytest.raises(Forbidden, match="only root administers the server, and you are other"):
+        cases.access.check_open(OTHER, Permission.SERVER_ADMIN)
+    with pytest.raises(NotAuthenticated):
+        cases.access.check_open(NOBODY, Permission.SERVER_ADMIN)
 
 
 def test_what_concerns_a_user(cases: UseCases):

@@ -321,7 +321,7 @@ def test_a_client_is_sent_to_the_upstream_where_the_index_says_so(cases: UseCase
     cases.indexes.change(ROOT, PYPI, {"mirror_use_external_urls": True})
     file = cases.listed(ARCHIVE)
     for fetch in (True, False):
-        assert _content(cases, fetch=fetch) == Redirect(file.url)
+        assert _content(cases, fetch=fetch) == Redirect(PYPI, file.url)
     assert _fetches(cases) == []
 
 

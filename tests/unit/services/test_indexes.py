@@ -3,7 +3,7 @@
 import pytest
 
 from stillroom_server.domain.errors import Conflict, Forbidden, InvalidRequest, NotFound
-from stillroom_server.domain.identity import Identity, TokenLimits
+from stillroom_server.domain.identity import Action, Grant, Identity, TokenLimits
 from stillroom_server.domain.names import IndexName, UserName
 from support.use_cases import DEV, PASSWORD, ROOT, UseCases
 
@@ -29,6 +29,10 @@ def test_a_stage_gets_what_was_given_and_defaults_for_the_rest(cases: UseCases):
         "volatile": True,
         "acl_read": (":AUTHENTICATED:",),
         "acl_upload": ("dev",),
+        "acl_delete": (),
+        "acl_admin": (),
+        "owned_projects": False,
+        "first_upload": "open",
         "mirror_whitelist": (),
         "shadow_mirrors": True,
         "reserved": (),
@@ -51,6 +55,8 @@ def test_a_mirror_gets_its_defaults(cases: UseCases):
         "mirror_metadata_only": False,
         "mirror_size_budget": 0,
         "acl_read": (":ANONYMOUS:",),
+        "acl_delete": (),
+        "acl_admin": (),
         "reserved": (),
     }
     assert index.has_upstream
@@ -65,7 +71,7 @@ def test_a_mirror_gets_its_defaults(cases: UseCases):
         ({"bases": ["dev/new"]}, "bases: dev/new would inherit from itself"),
         ({"bases": "nope"}, "bases: 'nope' is not of the form user/index"),
         ({"volatile": "maybe"}, "volatile: 'maybe' is neither true nor false"),
-        ({"mirror_url": URL}, "mirror_url: unknown option; this index type has acl_read"),
+        ({"mirror_url": URL}, "mirror_url: unknown option; there are acl_admin"),
         ({"type": "mirror"}, "mirror_url: a mirror needs the URL of its upstream"),
         ({"type": "mirror", "mirror_url": "ftp://x/"}, "mirror_url: it is not an http"),
     ],
@@ -117,7 +123,7 @@ def test_a_change_by_a_dict_sets_what_is_named(cases: UseCases):
     cases.index("dev/base", title="Old", acl_read=["ann"])
     with cases.recorded() as events:
         changed = cases.indexes.change(DEV, _name("dev/base"), {"title": "New"})
-    assert (changed.options["title"], changed.acl_read) == ("New", {"ann"})
+    assert (changed.options["title"], changed.acl("acl_read")) == ("New", {"ann"})
     assert events == ["index-changed"]
 
 
@@ -173,7 +179,8 @@ def test_bases_are_judged_when_they_change_and_not_whenever_anything_does(cases:
     cases.indexes.change(DEV, _name("dev/base"), {"acl_read": []})
     changed = cases.indexes.change(ann, _name("ann/own"), {"title": "Mine"})
     assert changed.options["title"] == "Mine"
-    limited = Identity(user=ann.user, limits=TokenLimits(indexes=frozenset({_name("ann/own")})))
+    grant = Grant(frozenset({Action.ADMIN}), frozenset({_name("ann/own")}))
+    limited = Identity(user=ann.user, limits=TokenLimits((grant,)))
     cases.indexes.change(limited, _name("ann/own"), {"title": "By token"})
 
 

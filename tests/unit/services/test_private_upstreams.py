@@ -29,7 +29,7 @@ def refused(ask, field):
         ask()
     (fault,) = caught.value.faults
     assert fault.field == field
-    assert "name it in the setting private_upstreams if mirrors may use it" in fault.rule
+    assert "name it in the setting private_upstreams if it may be used" in fault.rule
 
 
 @pytest.mark.parametrize("url", NOT_PUBLIC)

@@ -257,7 +257,7 @@ def test_a_push_is_all_or_nothing(cases: UseCases, target):
 
 
 def test_a_push_needs_the_right_to_upload_to_the_target(cases: UseCases, target):
-    with pytest.raises(Forbidden, match="ann is not in acl_upload of dev/target"):
+    with pytest.raises(Forbidden, match="ann may not upload to dev/target"):
         _push(cases, identity=Identity(user=UserName("ann")))
     with pytest.raises(Forbidden, match="root/pypi is a mirror"):
         _push(cases, target="root/pypi", identity=ROOT)

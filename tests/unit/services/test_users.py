@@ -1,8 +1,17 @@
 """Users: created, changed, deleted."""
 
+from dataclasses import replace
+
 import pytest
 
-from stillroom_server.domain.errors import Conflict, Forbidden, InvalidRequest, NotFound
+from stillroom_server.domain.errors import (
+    Conflict,
+    Forbidden,
+    InvalidRequest,
+    NotAuthenticated,
+    NotFound,
+)
+from stillroom_server.domain.identity import Action, Grant, Identity, TokenLimits
 from stillroom_server.domain.names import IndexName, UserName
 from stillroom_server.services.accounts import MAX_SECRET
 from support.use_cases import DEV, PASSWORD, ROOT, UseCases
@@ -40,9 +49,13 @@ PASSWORD_RULES = {
     "missing": ({}, "it is missing"),
     "short": ({"password": "1234567"}, "use text of at least 8 characters"),
     "no text": ({"password": 12345678}, "use text of at least 8 characters"),
-    "null": ({"password": None}, "use text of at least 8 characters"),
     "long": ({"password": "é" * (MAX_SECRET // 2 + 1)}, "use at most 4096 bytes"),
     "a token": ({"password": "stillroom_x"}, "must not begin with stillroom_"),
+    "one character": ({"password": "aaaaAAAA"}, "one character again and again"),
+    "one digit": ({"password": "11111111"}, "one character again and again"),
+    "common": ({"password": "sunshine"}, "it is among the 1 most used passwords"),
+    "the product": ({"password": "stillroom"}, "more than the user's name, or the word"),
+    "the product, decorated": ({"password": "StillRoom2026!"}, "more than the user's name"),
 }
 
 
@@ -53,6 +66,64 @@ def test_a_password_that_breaks_a_rule_is_refused(cases: UseCases, body, rule):
     assert [fault.field for fault in caught.value.faults] == ["password"]
     with pytest.raises(NotFound):
         cases.users.get(ANN)
+
+
+LONG_NAME = UserName("ann.of-the.team")
+
+
+@pytest.mark.parametrize("password", ["ann.of-the.team", "ANN.of-the.team1", "--Ann.Of-The.Team"])
+def test_a_password_is_more_than_the_name(cases: UseCases, password: str):
+    with pytest.raises(InvalidRequest, match="more than the user's name"):
+        cases.users.create(ROOT, LONG_NAME, {"password": password})
+    cases.users.create(ROOT, LONG_NAME, {"password": f"x{password}"})
+    with pytest.raises(InvalidRequest, match="more than the user's name"):
+        cases.users.change(ROOT, LONG_NAME, {"password": password})
+
+
+def test_a_name_without_letters_forbids_no_other_password_without_letters(cases: UseCases):
+    digits = UserName("20261121")
+    with pytest.raises(InvalidRequest, match="more than the user's name"):
+        cases.users.create(ROOT, digits, {"password": "20261121"})
+    cases.users.create(ROOT, digits, {"password": "1121-2026"})
+
+
+def test_root_creates_users_without_a_password_and_nobody_else_does(cases: UseCases):
+    assert cases.users.create(ROOT, ANN, {"password": None}).password_hash is None
+    for identity in (DEV, Identity()):
+        with pytest.raises(InvalidRequest, match="only root creates users without one"):
+            cases.users.create(identity, UserName("bob"), {"password": None})
+
+
+def test_a_password_is_taken_away_with_all_tokens(cases: UseCases):
+    secret = cases.login().secret
+    with cases.recorded() as events:
+        user = cases.users.change(ROOT, DEV_NAME, {"password": None})
+    assert user.password_hash is None
+    assert events == ["user-changed"]
+    for wrong in (PASSWORD, secret, "None", ""):
+        with pytest.raises(NotAuthenticated):
+            cases.identify(wrong, "dev")
+    cases.users.change(ROOT, DEV_NAME, {"password": "another password"})
+    assert cases.identify("another password", "dev").user == "dev"
+
+
+def test_root_keeps_a_password(cases: UseCases):
+    with pytest.raises(InvalidRequest, match="root needs one"):
+        cases.users.change(ROOT, UserName("root"), {"password": None})
+    assert cases.identify(PASSWORD, "root").is_root
+
+
+def test_a_limited_token_takes_no_password_away(cases: UseCases):
+    limited = replace(DEV, limits=TokenLimits((Grant(frozenset(Action)),)))
+    with pytest.raises(Forbidden, match="the token in use is limited"):
+        cases.users.change(limited, DEV_NAME, {"password": None})
+
+
+def test_a_user_without_a_password_costs_a_computation_like_any_other(cases: UseCases):
+    cases.users.create(ROOT, ANN, {"password": None})
+    with pytest.raises(NotAuthenticated):
+        cases.identify("wrong password", "ann")
+    assert cases.hasher.verified == 1
 
 
 def test_all_faults_are_named_at_once(cases: UseCases):
