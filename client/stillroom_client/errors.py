@@ -27,9 +27,9 @@ class NothingChosen(ClientError):
         )
 
     @classmethod
-    def index(cls) -> "NothingChosen":
-        """No index is in use."""
-        return cls("no index is in use: choose one with `stillroom use USER/INDEX`, or --index")
+    def index(cls, how: str) -> "NothingChosen":
+        """No index is in use; `how` says how the command takes one."""
+        return cls(f"no index is in use: choose one with `stillroom use USER/INDEX`, or {how}")
 
     @classmethod
     def user(cls) -> "NothingChosen":

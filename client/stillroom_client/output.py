@@ -25,6 +25,14 @@ class Output:
         for line in lines:
             click.echo(printable(line))
 
+    def table(
+        self, value: Any, header: Sequence[str], rows: Sequence[Sequence[str]], *, otherwise: str
+    ) -> None:
+        """Print rows under a header, or the value as JSON; where there are none, say so."""
+        self.data(value, columns([header, *rows]) if rows else [])
+        if not rows:
+            self.say(otherwise)
+
     def item(self, line: str) -> None:
         """Print a line of data as soon as it is known; `--json` prints the whole at the end."""
         if not self.as_json:

@@ -165,9 +165,9 @@ class Server:
         """Believe an issuer no more, by its id."""
         return self._send("DELETE", path_of("+issuers", issuer_id))
 
-    def publishers(self, index: IndexName) -> Sequence[Mapping[str, Any]]:
-        """The trusted publishers of an index."""
-        return _rows(self._send("GET", path_of(index.user, index.index, "+publishers")))
+    def publishers(self, index: IndexName | None) -> Sequence[Mapping[str, Any]]:
+        """The trusted publishers of an index; without one, of all."""
+        return _rows(self._send("GET", self._path(index, "+publishers")))
 
     def add_publisher(self, index: IndexName, wanted: Mapping[str, Any]) -> Mapping[str, Any]:
         """Trust a publisher from `issuer`, `claims`, `projects`, `allow`, `user` and `note`."""
@@ -204,10 +204,13 @@ class Server:
         """One user."""
         return self._send("GET", path_of(name)).mapping()
 
-    def create_user(self, name: str, fields: Mapping[str, str], password: Secret | None) -> Answer:
+    def create_user(
+        self, name: str, fields: Mapping[str, str], password: Secret | None
+    ) -> Mapping[str, Any]:
         """Add a user; with None, one who has no password."""
         secret = None if password is None else password.reveal()
-        return self._send("PUT", path_of(name), json={**fields, "password": secret})
+        answer = self._send("PUT", path_of(name), json={**fields, "password": secret})
+        return answer.mapping()
 
     def change_user(
         self, name: str, fields: Mapping[str, str], password: Secret | None
@@ -221,6 +224,10 @@ class Server:
         if answer.body.get("type") == "userpassword":
             return _new_token(answer.mapping(), "password", "expiration")
         return None
+
+    def take_password(self, name: str, fields: Mapping[str, str]) -> Answer:
+        """Change fields of a user, and take the password away, which ends all tokens."""
+        return self._send("PATCH", path_of(name), json={**fields, "password": None})
 
     def delete_user(self, name: str) -> Answer:
         """Delete a user and the indexes of that user."""
@@ -311,9 +318,10 @@ class Server:
             raise NotStillroom(f"{answer.url} answers without the requests")
         return answer.result
 
-    def decline(self, index: IndexName, project: str) -> Answer:
-        """Drop what was asked for a project."""
-        return self._send("DELETE", path_of(index.user, index.index, "+requests", project))
+    def decline(self, index: IndexName, project: str, user: str | None) -> Answer:
+        """Drop what was asked for a project, by one user or by all."""
+        path = path_of(index.user, index.index, "+requests", project)
+        return self._send("DELETE", path, params=None if user is None else {"user": user})
 
     # Projects, releases and files
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from . import state as states
 from .addresses import IndexName, is_below, server_url
 from .credentials import Credentials
-from .errors import NothingChosen, WrongUsage
+from .errors import NothingChosen, NotLoggedIn, WrongUsage
 from .output import Output
 from .platform import SERVER_URL, TOKEN, Platform
 from .plugins import Plugins
@@ -134,23 +134,31 @@ class Session:
 
     @cached_property
     def identity(self) -> "Entrance":
-        """Who is logged in, as the server says; raises NothingChosen if nobody is."""
+        """Who is logged in, as the server says.
+
+        Raises NothingChosen if nobody is, and NotLoggedIn if the token is none that it takes.
+        """
         entrance = self.server.entrance()
-        if not entrance.user:
+        if entrance.user:
+            return entrance
+        if self.token is None:
             raise NothingChosen.user()
-        return entrance
+        raise NotLoggedIn(f"the server does not take the token; {self._login_hint}")
 
     @property
     def user(self) -> str:
-        """The name of who is logged in, as the server says; raises NothingChosen."""
+        """The name of who is logged in, as the server says; raises as `identity` does."""
         return self.identity.user
 
-    def index(self, named: str | None) -> IndexName:
-        """The index that `--index` names, else the one in use; raises NothingChosen."""
+    def index(self, named: str | None, *, how: str = "--index") -> IndexName:
+        """The index that is named, else the one in use; raises NothingChosen.
+
+        `how` says how the command takes a name.
+        """
         if named is not None:
             return IndexName.parse(named, owner=self.state.user)
         if self.state.index is None:
-            raise NothingChosen.index()
+            raise NothingChosen.index(how)
         return self.state.index
 
     # Asking

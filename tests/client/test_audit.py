@@ -68,14 +68,43 @@ def test_audit_prints_who_did_what_from_where(logged_in: Stillroom, stub: StubSe
     by_nobody = entry(actor=None, token=None, address=None, details={"fields": ["title"]})
     offer_audit(stub, "/+audit", entry(), created | {"token": None}, by_nobody)
     result = logged_in("audit")
-    time, added = "2026-01-31T10:39:12Z", "file-added filename=demo-1.0.tar.gz version=1.0"
+    time, added = "2026-01-31 10:39 UTC", "file-added filename=demo-1.0.tar.gz version=1.0"
     assert [re.split(" {2,}", line) for line in result.out.splitlines()] == [
-        [time, "dev (token 0a1b2c)", "192.0.2.7", added, "dev/sandbox demo"],
-        [time, "dev", "192.0.2.7", "user-created", "ann"],
-        [time, "-", "-", 'file-added fields=["title"]', "dev/sandbox demo"],
+        ["TIME", "WHO", "FROM", "WHERE", "WHAT"],
+        [time, "dev (token 0a1b2c)", "192.0.2.7", "dev/sandbox demo", added],
+        [time, "dev", "192.0.2.7", "ann", "user-created"],
+        [time, "-", "-", "dev/sandbox demo", "file-added fields=title"],
     ]
-    assert len({line.index("dev/sandbox") for line in result.out.splitlines()[::2]}) == 1
+    # What is long stands last, and makes no other line longer.
+    assert all(line == line.rstrip() for line in result.out.splitlines())
     assert result.err == ""
+
+
+@pytest.mark.parametrize(
+    ("details", "told"),
+    [
+        ({"options": {"acl_admin": {"added": ["ana", ":release"], "removed": ["bob"]}}},
+         "acl_admin+=ana,:release acl_admin-=bob"),
+        ({"options": {"acl_read": {"removed": ["bob"]}}}, "acl_read-=bob"),
+        ({"options": {"title": {"from": None, "to": "My index"}, "volatile": {"from": True,
+         "to": False}}}, "title=null -> My index volatile=true -> false"),
+        ({"options": {"bases": {"from": ["a/b", "c/d"], "to": ["c/d", "a/b"]}}},
+         "bases=a/b,c/d -> c/d,a/b"),
+        ({"type": "stage", "options": {"bases": ["root/pypi"], "volatile": False}},
+         "type=stage bases=root/pypi volatile=false"),
+        ({"options": {}}, ""),
+        ({"fields": ["title"], "changes": {"title": {"from": "a", "to": None}}},
+         "fields=title title=a -> null"),
+        ({"claims": {"sub": "x"}, "allow": ["read", "upload"]},
+         'claims={"sub": "x"} allow=read,upload'),
+    ],
+)  # fmt: skip
+def test_audit_prints_what_a_change_made_of_it(
+    logged_in: Stillroom, stub: StubServer, details: dict[str, Any], told: str
+) -> None:
+    offer_audit(stub, "/+audit", entry(event="index-changed", details=details))
+    row = logged_in("audit").out.splitlines()[1]
+    assert re.split(" {2,}", row)[-1] == f"index-changed {told}".rstrip()
 
 
 def test_audit_tells_programs_everything(logged_in: Stillroom, stub: StubServer) -> None:
@@ -89,6 +118,7 @@ def test_audit_asks_for_what_is_wanted(logged_in: Stillroom, stub: StubServer) -
     until = ["--until", "2026-01-31T10:39+02:00", "--limit", "7"]
     result = logged_in("audit", "--index", "dev/release", *options, *until)
     assert (result.status, result.out) == (0, "")
+    assert result.err == "There are no such entries.\n"
     assert stub.last("GET", "/dev/release/+audit").query == {
         "user": "ann",
         "project": "demo",
@@ -146,12 +176,12 @@ def test_no_line_can_be_forged(logged_in: Stillroom, stub: StubServer) -> None:
     evil = "x\n2026-01-31T10:39:12Z  root\x1b[2K\u202e\t"
     offer_audit(stub, "/+audit", entry(details={"reason": evil}, actor=evil, project=evil))
     result = logged_in("audit")
-    assert len(result.out.splitlines()) == 1
+    assert len(result.out.splitlines()) == 2
     assert result.out.isascii()
     assert result.out.count(r"x\n2026-01-31T10:39:12Z  root\x1b[2K\u202e\t") == 3
     offer_fetches(stub, "/+fetches", fetch(filename=evil, user=evil, address=evil))
     result = logged_in("who-got", "demo")
-    assert len(result.out.splitlines()) == 1
+    assert len(result.out.splitlines()) == 2
     assert "\x1b" not in result.out
 
 
@@ -160,11 +190,12 @@ def test_who_got_prints_who_fetched_what(logged_in: Stillroom, stub: StubServer)
     unknown = fetch(user=None, address=None)
     offer_fetches(stub, "/+fetches", fetch(), through, unknown)
     result = logged_in("who-got", "demo")
-    first, through_us = "2026-01-31T10:39:00Z", "dev/sandbox (of root/pypi)"
+    first, through_us = "2026-01-31 10:39 UTC", "dev/sandbox (of root/pypi)"
     assert result.out.splitlines() == [
-        f"{first}  3x   ann                 192.0.2.7  demo-1.0.tar.gz  dev/sandbox",
-        f"{first}  12x  ann (token 0a1b2c)  192.0.2.7  demo-1.0.tar.gz  {through_us}",
-        f"{first}  3x   -                   -          demo-1.0.tar.gz  dev/sandbox",
+        "TIME                  TIMES  WHO                 FROM       FILE             INDEX",
+        f"{first}  3x     ann                 192.0.2.7  demo-1.0.tar.gz  dev/sandbox",
+        f"{first}  12x    ann (token 0a1b2c)  192.0.2.7  demo-1.0.tar.gz  {through_us}",
+        f"{first}  3x     -                   -          demo-1.0.tar.gz  dev/sandbox",
     ]
     assert result.err == ""
 

@@ -59,7 +59,7 @@ def test_every_command_of_the_design_is_there() -> None:
     assert names == (
         {"use", "login", "logout", "whoami"}
         | {"upload", "list", "remove", "yank", "unyank", "status", "push"}
-        | {"access", "plan", "apply", "audit", "who-got"}
+        | {"access", "plan", "apply", "export", "audit", "who-got"}
         | set(GROUPS)
         | {f"{group} {verb}" for group, verbs in GROUPS.items() for verb in verbs}
     )
@@ -76,7 +76,10 @@ def test_every_command_has_help_with_an_example(stillroom: Stillroom, path: tupl
 PRINTING = ["use", "whoami", "upload", "list", "push", "user list", "user show"]
 PRINTING += ["index create", "index list", "index show", "index set"]
 PRINTING += ["token create", "token list", "token show"]
+PRINTING += ["user create", "user set", "group create", "group set", "group list", "group show"]
+PRINTING += ["owner approve", "token revoke", "publisher list", "issuer list", "access"]
 PRINTING += ["owner list", "owner add", "owner remove", "owner requests", "plan", "apply"]
+PRINTING += ["export"]
 
 
 @pytest.mark.parametrize("name", PRINTING)

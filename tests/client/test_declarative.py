@@ -1,6 +1,7 @@
-"""`plan` and `apply`: what is read, compared and sent."""
+"""`plan` and `apply`: what is compared and sent."""
 
 import json
+import tomllib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,9 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stillroom_client.declarative.compare import Kind, compare
+from stillroom_client.declarative.compare import Kind, Plan
+from stillroom_client.declarative.compare import compare as compare_with
 from stillroom_client.declarative.found import Found
-from stillroom_client.declarative.read import Wanted, WantedIndex, read
+from stillroom_client.declarative.read import Faults, Wanted, WantedIndex, read
 from stillroom_client.errors import WrongUsage
 from stillroom_client.platform import Platform
 from support.command_line import Stillroom
@@ -37,6 +39,8 @@ volatile = false
 Demo = ["ci", ":release"]
 """
 
+MIRROR = '[indexes."root/pypi"]\nmirror_cache_expiry = 60\nreserved = ["acme-*"]'
+
 ALL_STEPS = [
     "+ user ana: email: ana@example.com",
     "+ user ci",
@@ -59,105 +63,11 @@ def write(platform: Platform) -> Write:
     return written
 
 
-# Reading
-
-
-def faults(write: Write, text: str) -> list[str]:
-    file = write(text)
-    with pytest.raises(WrongUsage) as wrong:
-        read(file)
-    lines = str(wrong.value).splitlines()
-    assert all(line.startswith(f"{file}: ") for line in lines)
-    return [line.removeprefix(f"{file}: ") for line in lines]
-
-
-def test_every_fault_of_a_file_is_told_at_once(write: Write) -> None:
-    text = """
-    user = {}
-    [users.ana]
-    emial = "ana@example.com"
-    title = 1
-    password = "hunter2"
-    [users."a b"]
-    [groups.":team"]
-    [groups.release]
-    members = ["ana", ":team"]
-    [indexes.prod]
-    [indexes."ana/prod"]
-    volatile = "maybe"
-    acl_write = ["ci"]
-    bases = ["ana/prod"]
-    [indexes."ana/prod".owners]
-    demo = [":ANONYMOUS:"]
-    Demo = ["ci"]
-    "-" = ["ci"]
-    [indexes."root/pypi"]
-    type = "mirror"
-    bases = []
-    mirror_url = "gitlab:example.com/42"
-    [indexes."root/pypi".owners]
-    demo = ["ci"]
-    """
-    found = faults(write, text)
-    assert [fault.partition(": ")[0] for fault in found] == [
-        "user",
-        "users.ana.password",
-        "users.ana.emial",
-        "users.ana.title",
-        "users.a b",
-        "groups.:team",
-        "groups.release.members",
-        "indexes.prod",
-        'indexes."ana/prod".volatile',
-        'indexes."ana/prod".acl_write',
-        'indexes."ana/prod".owners.demo',
-        'indexes."ana/prod".owners.Demo',
-        'indexes."ana/prod".owners.-',
-        'indexes."ana/prod".bases',
-        'indexes."root/pypi".bases',
-        'indexes."root/pypi".mirror_url',
-        'indexes."root/pypi".owners',
-    ]
-    assert "hunter2" not in " ".join(found)
-    assert "users.ana.emial: unknown; there are description, email, title" in found
-
-
-@pytest.mark.parametrize(
-    ("text", "key"),
-    [
-        ("users = 1", "users"),
-        ("[users]\nana = 1", "users.ana"),
-        ('indexes = ["a/b"]', "indexes"),
-        ('[indexes."a/b"]\ntype = 1', 'indexes."a/b".type'),
-        ('[indexes."a/b"]\nowners = ["x"]', 'indexes."a/b".owners'),
-        ('[indexes."a/b"]\n[indexes."/a/b/"]', "indexes./a/b/"),
-        ("[users.a", "it is not TOML"),
-    ],
-)
-def test_what_is_no_table_is_told(write: Write, text: str, key: str) -> None:
-    [fault] = faults(write, text)
-    assert fault.startswith(f"{key}: ")
-
-
-def test_a_file_that_is_not_there_or_not_text_is_told(write: Write, tmp_path: Path) -> None:
-    with pytest.raises(WrongUsage, match=r"nowhere\.toml: it cannot be read: No such file"):
-        read(tmp_path / "nowhere.toml")
-    file = write("")
-    file.write_bytes(b"[users.\xff]")
-    with pytest.raises(WrongUsage, match="it is not TOML"):
-        read(file)
-
-
-def test_a_type_of_a_plugin_takes_what_the_server_takes(write: Write) -> None:
-    wanted = read(write('[indexes."a/b"]\ntype = "shelf"\nheight = 3\nbooks = ["x"]'))
-    assert wanted.indexes["a/b"] == WantedIndex("shelf", {"height": 3, "books": ["x"]}, {})
-    [fault] = faults(write, '[indexes."a/b"]\ntype = "shelf"\nheight = 1.5')
-    assert fault.startswith('indexes."a/b".height: ')
-
-
 # Comparing
 
-NOTHING = Wanted({}, {}, {})
+
+def compare(wanted: Wanted, held: Found, path: str) -> Plan:
+    return compare_with(wanted, held, Faults(path))
 
 
 def found(**values: Any) -> Found:
@@ -251,6 +161,22 @@ def _inherits_from_itself(bases: dict[str, list[str]]) -> bool:
         for name in ready:
             del left[name]
     return bool(left)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'users = { ana = 1 }\n[indexes."ana/prod"]',
+        'users = { ana = {} }\n[indexes]\n"ana/x" = 1\n"ana/prod" = { bases = ["ana/x"] }',
+        '[users.ana]\n[indexes."ana/prod"]\nbases = ["ana/x"]\n[indexes."ana/x"]\ntype = 1',
+    ],
+)
+def test_what_is_wrong_itself_is_no_fault_of_those_who_name_it(text: str) -> None:
+    noted = Faults("f")
+    wanted = read(tomllib.loads(text), {}, noted)
+    with pytest.raises(WrongUsage) as wrong:
+        compare_with(wanted, found(), noted)
+    assert len(str(wrong.value).splitlines()) == 1
 
 
 def test_references_to_nothing_are_told_all_at_once() -> None:
@@ -401,12 +327,19 @@ def test_plan_tells_whose_address_is_not_shown(
     assert result.out.splitlines() == [change if is_shown else "= nothing to do"]
 
 
-def test_check_fails_where_there_is_a_difference(
+def test_check_ends_with_a_status_of_its_own_where_there_is_a_difference(
     logged_in: Stillroom, server: StubServer, write: Write
 ) -> None:
-    assert logged_in("plan", str(write(FILE)), "--check").status == 1
+    file = str(write(FILE))
+    result = logged_in("plan", file, "--check")
+    assert result.status == 3
+    assert result.out.splitlines() == ALL_STEPS
+    assert result.err.splitlines()[-1] == f"error: the server is not as {file} says: see above"
     result = logged_in("plan", str(write("[users.dev]")), "--check")
     assert (result.status, result.out) == (0, "= nothing to do\n")
+    # What cannot be found out is no difference.
+    server.script("GET", "/+groups", message_reply("Not allowed: for a test.", 403))
+    assert logged_in("plan", str(write(FILE)), "--check").status == 1
 
 
 def test_apply_does_every_step_in_its_order(
@@ -465,24 +398,83 @@ def test_a_failure_on_the_way_says_what_was_done_and_what_was_not(
         "the same command goes on from there",
     ]
     if as_json:
-        assert [step["name"] for step in json.loads(result.out)["steps"]] == [
-            "ana",
-            "ci",
-            "release",
-        ]
+        told = json.loads(result.out)
+        assert [step["name"] for step in told["steps"]] == ["ana", "ci", "release"]
+        left = [(step["kind"], step["name"]) for step in told["not_done"]]
+        assert left == [("index", "ana/base"), ("index", "ana/prod"), ("owners", "ana/prod")]
+        assert told["error"] == "Not allowed: for a test."
     else:
         assert result.out.splitlines() == ALL_STEPS[:3]
 
 
 @pytest.mark.parametrize("command", ["plan", "apply"])
-def test_a_file_that_is_wrong_is_told_before_anybody_is_asked(
+def test_a_file_that_is_wrong_is_told_as_a_whole_and_nothing_is_done(
     logged_in: Stillroom, server: StubServer, write: Write, command: str
 ) -> None:
-    result = logged_in(command, str(write("[users.ana]\nemial = 1")))
+    text = '[users.ana]\nemial = 1\n[indexes."zoe/prod"]\n[indexes."dev/a"]\nbases = ["dev/b"]'
+    circle = '[indexes."dev/c"]\nbases = ["dev/d"]\n[indexes."dev/d"]\nbases = ["dev/c"]'
+    file = write(f"{text}\n{circle}")
+    result = logged_in(command, str(file))
     assert result.status == 2
-    assert "users.ana.emial: unknown" in result.err
-    assert server.asked == []
-    result = logged_in(command, str(write('[indexes."zoe/prod"]')))
-    assert result.status == 2
-    assert "there is no user zoe" in result.err
+    assert [line.split(f"{file}: ")[1].split(";")[0] for line in result.err.splitlines()] == [
+        "users.ana.emial: unknown",
+        'indexes."zoe/prod": there is no user zoe',
+        'indexes."dev/a".bases: there is no index dev/b',
+        "indexes: some would inherit from themselves: look at dev/c, dev/d",
+    ]
     assert changes(server) == []
+    # A circle is no news where the bases are wrong already.
+    result = logged_in(command, str(write('[indexes."dev/a"]\nbases = ["dev/a"]')))
+    assert len(result.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("command", ["plan", "apply"])
+def test_a_file_that_is_wrong_is_told_without_a_server(
+    stillroom: Stillroom, write: Write, command: str
+) -> None:
+    result = stillroom(command, str(write("[users.ana]\nemial = 1")))
+    assert (result.status, "users.ana.emial: unknown" in result.err) == (2, True)
+    result = stillroom(command, str(write(MIRROR)))
+    assert (result.status, "no server is in use" in result.err) == (1, True)
+
+
+def test_a_mirror_that_is_there_needs_no_type(
+    logged_in: Stillroom, server: StubServer, write: Write
+) -> None:
+    held = {"type": "mirror", "mirror_cache_expiry": 600}
+    server.script("GET", "/root/pypi", result_reply(held, "indexconfig"))
+    result = logged_in("plan", str(write(MIRROR)))
+    assert result.status == 0, result.err
+    assert result.out.splitlines() == [
+        "~ index root/pypi: mirror_cache_expiry: 600 → 60; reserved: acme-*"
+    ]
+
+
+def test_names_that_nobody_has_are_told_and_taken(
+    logged_in: Stillroom, server: StubServer, write: Write
+) -> None:
+    text = """
+    [groups.release]
+    [indexes."dev/prod"]
+    acl_read = [":anonymous:", "release", "dev"]
+    acl_upload = [":dev", ":release", ":people"]
+    title = "zoe"
+    [indexes."dev/prod".owners]
+    demo = ["zoe", ":AUTHENTICATED"]
+    """
+    server.script("PUT", "/dev/prod", result_reply({}, "indexconfig"))
+    server.script("PATCH", "/dev/prod/+owners/demo", result_reply({"owners": []}, "owners"))
+    place = 'indexes."dev/prod"'
+    told = [
+        f"{place}.acl_read: There is no user release; did you mean :release?",
+        f"{place}.acl_upload: There is no group :dev; did you mean dev?",
+        f"{place}.acl_upload: There is no group :people.",
+        f"{place}.owners.demo: There is no user zoe.",
+        f"{place}.owners.demo: There is no group :AUTHENTICATED.",
+    ]
+    for words in (["plan"], ["apply", "--yes"]):
+        result = logged_in(*words, str(write(text)))
+        assert result.status == 0, result.err
+        assert result.err.splitlines()[: len(told)] == [f"warning: {line}" for line in told]
+    assert json.loads(logged_in("plan", str(write(text)), "--json").out)["warnings"] == told
+    assert "warning" not in logged_in("plan", str(write(FILE))).err

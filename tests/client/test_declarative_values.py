@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stillroom_client.declarative import values
-from stillroom_client.declarative.values import OPTIONS, same
+from stillroom_client.declarative.values import DEFAULTS, OPTIONS, is_access_list, same
 from stillroom_server.domain.errors import InvalidRequest
 from stillroom_server.domain.names import group_name, project_name, user_name
 from stillroom_server.domain.options import (
@@ -80,6 +80,18 @@ def of_client(kind: str, option: Option, value: Any) -> Any:
 def test_the_client_knows_the_options_of_every_type_that_each_server_has() -> None:
     of_types = {kind.name: {o.name for o in kind.options} for kind in INDEX_TYPES.values()}
     assert {kind: set(readers) for kind, readers in OPTIONS.items()} == of_types
+
+
+def test_the_client_knows_what_options_are_unless_they_are_said() -> None:
+    of_types = {
+        kind.name: {
+            key: list(value) if isinstance(value, tuple) else value
+            for key, value in kind.defaults().items()
+            if not is_access_list(key)
+        }
+        for kind in INDEX_TYPES.values()
+    }
+    assert of_types == DEFAULTS
 
 
 @pytest.mark.parametrize(("kind", "option"), options())

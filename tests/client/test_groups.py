@@ -12,7 +12,7 @@ GROUP = {
     "created": "2026-03-01T12:30:15Z",
 }
 SHOWN = (
-    "name: release\ndescription: who publishes\nmembers: ana,bob\ncreated: 2026-03-01T12:30:15Z\n"
+    "name: release\ndescription: who publishes\nmembers: ana,bob\ncreated: 2026-03-01 12:30 UTC\n"
 )
 
 
@@ -36,6 +36,23 @@ def test_create_sends_what_was_given(logged_in: Stillroom, stub: StubServer) -> 
         "members": ["ana", "bob"],
         "description": "who publishes",
     }
+    assert json.loads(logged_in("group", "create", "release", "--json").out) == GROUP
+
+
+@pytest.mark.usefixtures("release")
+@pytest.mark.parametrize(
+    "words",
+    [("create",), ("show",), ("add", "ana"), ("remove", "ana"), ("set", "members="),
+     ("delete", "--yes")],
+)  # fmt: skip
+def test_a_group_may_be_written_as_in_access_lists(
+    logged_in: Stillroom, stub: StubServer, words: tuple[str, ...]
+) -> None:
+    command, *more = words
+    result = logged_in("group", command, ":release", *more)
+    assert result.status == 0, result.err
+    assert "::" not in result.err
+    assert {asked.path for asked in stub.asked} == {"/+groups/release"}
 
 
 def test_list_prints_groups_in_order_with_their_members(
@@ -43,13 +60,19 @@ def test_list_prints_groups_in_order_with_their_members(
 ) -> None:
     groups = {"team": {"members": []}, "release": GROUP, "x": {"members": ["ci"]}}
     stub.script("GET", "/+groups", result_reply(groups, "list:groupconfig"))
-    assert logged_in("group", "list").out == "release  ana,bob\nteam\nx        ci\n"
+    assert logged_in("group", "list").out.splitlines() == [
+        "GROUP    USERS  MEMBERS  DESCRIPTION",
+        "release  2      ana,bob  who publishes",
+        "team     0",
+        "x        1      ci",
+    ]
     assert json.loads(logged_in("group", "list", "--json").out) == groups
 
 
 def test_list_prints_nothing_where_there_are_none(logged_in: Stillroom, stub: StubServer) -> None:
     stub.script("GET", "/+groups", result_reply({}, "list:groupconfig"))
-    assert logged_in("group", "list").out == ""
+    listed = logged_in("group", "list")
+    assert (listed.out, listed.err) == ("", "There are no groups.\n")
     assert logged_in("group", "list", "--json").out == "{}\n"
 
 

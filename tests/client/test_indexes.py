@@ -1,5 +1,7 @@
 import json
 
+import pytest
+
 from support.command_line import Stillroom
 from support.stub_server import StubServer, message_reply, result_reply
 
@@ -47,7 +49,17 @@ def test_list_prints_the_indexes_of_all_users(logged_in: Stillroom, stub: StubSe
     }
     stub.script("GET", "/", result_reply(users, "list:userconfig"))
     lines = logged_in("index", "list").out.splitlines()
-    assert lines == ["dev/sandbox  stage   bases=dev/base", "root/pypi    mirror"]
+    assert lines == [
+        "INDEX        TYPE    BASES",
+        "dev/sandbox  stage   dev/base",
+        "root/pypi    mirror",
+    ]
+
+
+def test_list_of_none_says_so(logged_in: Stillroom, stub: StubServer) -> None:
+    stub.script("GET", "/ci", result_reply({"username": "ci"}, "userconfig"))
+    listed = logged_in("index", "list", "ci")
+    assert (listed.out, listed.err) == ("", "There are no indexes.\n")
 
 
 def test_list_of_one_user(logged_in: Stillroom, stub: StubServer) -> None:
@@ -77,6 +89,35 @@ def test_set_sends_the_operations_as_they_are(logged_in: Stillroom, stub: StubSe
     assert result.status == 0
     assert stub.last("PATCH", "/dev/base").json == operations
     assert "acl_upload: dev,ci" in result.out
+
+
+@pytest.mark.parametrize("command", ["create", "set"])
+def test_names_in_access_lists_that_nobody_has_are_told(
+    logged_in: Stillroom, stub: StubServer, command: str
+) -> None:
+    stub.script("GET", "/", result_reply({"dev": {}, "ci": {}}, "list:userconfig"))
+    stub.script("GET", "/+groups", result_reply({"release": {}}, "list:groupconfig"))
+    for method in ("PUT", "PATCH"):
+        stub.script(method, "/dev/base", result_reply(OPTIONS, "indexconfig"))
+    lists = ("acl_upload=release, ci,:release", "acl_read=:ANONYMOUS:,:authenticated:,ghost")
+    result = logged_in("index", command, "dev/base", *lists, "title=nobody")
+    assert result.status == 0
+    told = [line for line in result.err.splitlines() if line.startswith("There")]
+    assert told == ["There is no user release; did you mean :release?", "There is no user ghost."]
+    stub.asked.clear()
+    assert logged_in("index", command, "dev/base", "acl_read=:ANONYMOUS:", "title=x").status == 0
+    assert len(stub.asked) == 1
+
+
+def test_names_that_are_taken_away_need_not_be_there(
+    logged_in: Stillroom, stub: StubServer
+) -> None:
+    stub.script("GET", "/", result_reply({"dev": {}}, "list:userconfig"))
+    stub.script("GET", "/+groups", result_reply({}, "list:groupconfig"))
+    stub.script("PATCH", "/dev/base", result_reply(OPTIONS, "indexconfig"))
+    operations = ["acl_read-=gone", "acl_upload+=ghost", "acl_admin="]
+    told = logged_in("index", "set", "dev/base", *operations).err
+    assert told == "There is no user ghost.\n"
 
 
 def test_set_without_operations_is_wrong_usage(logged_in: Stillroom) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from support.command_line import Stillroom
-from support.stub_server import StubServer, message_reply
+from support.stub_server import StubServer, message_reply, result_reply
 from support.stub_stillroom import PASSWORD, TOKEN, bearer
 
 
@@ -129,6 +129,35 @@ def test_logout_twice_is_no_error(logged_in: Stillroom, stub: StubServer) -> Non
     stub.script("DELETE", "/dev/+tokens/current", message_reply("revoked"))
     logged_in("logout")
     assert logged_in("logout").status == 0
+
+
+@pytest.mark.parametrize("words", [["whoami"], ["token", "list"]])
+def test_a_login_that_ended_is_not_told_as_none(
+    logged_in: Stillroom, stub: StubServer, words: list[str]
+) -> None:
+    nobody = {"login": f"{stub.url}/+login", "authstatus": ["noauth", "", []]}
+    stub.script("GET", "/+api", result_reply(nobody, "apiconfig"))
+    stored = logged_in(*words)
+    assert (stored.status, stored.err) == (
+        1,
+        "error: the server does not take the token; log in again: stillroom login dev\n",
+    )
+    given = logged_in(*words, environ={"STILLROOM_TOKEN": "revoked"})
+    assert given.status == 1
+    hint = "STILLROOM_TOKEN may be wrong, expired or revoked"
+    assert given.err == f"error: the server does not take the token; {hint}\n"
+
+
+@pytest.mark.parametrize("words", [["access"], ["publisher", "list"], ["index", "show"]])
+def test_a_command_without_index_option_does_not_advise_it(
+    stillroom: Stillroom, stub: StubServer, words: list[str]
+) -> None:
+    assert stillroom("use", stub.url).status == 0
+    result = stillroom(*words)
+    assert result.status == 1
+    assert "--index" not in result.err
+    assert result.err.endswith("or name one: USER/INDEX\n")
+    assert "or --index" in stillroom("owner", "list").err
 
 
 def test_whoami_tells_programs_more(logged_in: Stillroom, stub: StubServer) -> None:

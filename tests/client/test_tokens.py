@@ -106,6 +106,8 @@ def test_a_duration_is_sent_in_seconds(
         ("--expires", "-1d"),
         ("--expires", "1.5d"),
         ("--expires", "1y"),
+        ("--expires", "367d"),
+        ("--expires", "53w"),
         ("--expires", "٣d"),
         ("--allow", "everything"),
         ("--index", "a/b/c"),
@@ -146,7 +148,8 @@ def test_list_shows_what_one_decides_by(logged_in: Stillroom, tokens: StubServer
 
 def test_a_list_of_none_is_empty(logged_in: Stillroom, tokens: StubServer) -> None:
     tokens.script("GET", "/dev/+tokens", result_reply([], "list:token"))
-    assert logged_in("token", "list").out == ""
+    listed = logged_in("token", "list")
+    assert (listed.out, listed.err) == ("", "dev has no tokens.\n")
     assert json.loads(logged_in("token", "list", "--json").out) == []
 
 
@@ -164,6 +167,22 @@ def test_revoke_ends_each_of_them(logged_in: Stillroom, tokens: StubServer) -> N
     revoked = logged_in("token", "revoke", "f1", "e52ced8bb501")
     assert revoked.status == 0
     assert revoked.err == "Revoked the token f1.\nRevoked the token e52ced8bb501.\n"
+
+
+def test_what_was_revoked_is_told_to_programs(logged_in: Stillroom, tokens: StubServer) -> None:
+    tokens.script("DELETE", "/dev/+tokens/t0", message_reply("dev has no token 't0'.", 404))
+    revoked = logged_in("token", "revoke", "t0", "f1", "--json")
+    assert (revoked.status, json.loads(revoked.out)) == (1, ["f1"])
+
+
+def test_a_token_that_lives_too_long_is_refused_in_the_words_of_the_command(
+    logged_in: Stillroom, tokens: StubServer
+) -> None:
+    made = logged_in("token", "create", "--expires", "500d")
+    assert made.status == 2
+    assert made.err == "error: --expires 500d is too long: a token is good for 366d at most\n"
+    assert logged_in("token", "create", "--expires", "366d").status == 0
+    assert wanted(tokens) == {"expires_in": 366 * 86_400}
 
 
 def test_one_that_is_not_there_does_not_save_the_others(

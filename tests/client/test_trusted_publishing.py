@@ -56,6 +56,8 @@ def test_issuers_are_listed(logged_in: Stillroom, stub: StubServer) -> None:
     stub.script("GET", "/+issuers", result_reply([ISSUER], "list:issuer"))
     assert logged_in("issuer", "list").out == f"{URL}\n"
     assert json.loads(logged_in("issuer", "list", "--json").out) == [ISSUER]
+    stub.script("GET", "/+issuers", result_reply([], "list:issuer"))
+    assert logged_in("issuer", "list").err == "There are no issuers.\n"
 
 
 def test_an_issuer_is_removed_by_its_url(logged_in: Stillroom, stub: StubServer) -> None:
@@ -128,6 +130,37 @@ def test_publishers_are_listed_and_removed(logged_in: Stillroom, stub: StubServe
     assert json.loads(logged_in("publisher", "list", "--json").out) == [PUBLISHER, everything]
     assert logged_in("publisher", "remove", "sandbox", "aa").status == 0
     assert stub.methods()[-1] == f"DELETE {path}/aa"
+
+
+def test_publishers_of_all_indexes(logged_in: Stillroom, stub: StubServer) -> None:
+    elsewhere = {**PUBLISHER, "id": "aa", "index": "dev/release"}
+    stub.script("GET", "/+publishers", result_reply([PUBLISHER, elsewhere], "list:publisher"))
+    lines = logged_in("publisher", "list", "--all").out.splitlines()
+    places = [line.split()[1] for line in lines]
+    assert places == ["INDEX", "dev/sandbox", "dev/release"]
+    assert logged_in("publisher", "list", "dev/release", "--all").status == 2
+    stub.script("GET", "/+publishers", result_reply([], "list:publisher"))
+    assert logged_in("publisher", "list", "--all").err == "No index trusts anybody.\n"
+    stub.script("GET", "/dev/sandbox/+publishers", result_reply([], "list:publisher"))
+    assert logged_in("publisher", "list").err == "dev/sandbox trusts nobody.\n"
+
+
+def test_a_publisher_that_may_less_than_it_is_allowed_is_told(
+    logged_in: Stillroom, stub: StubServer
+) -> None:
+    made = {**PUBLISHER, "user": "ci", "allow": ["delete", "upload"]}
+    stub.script("POST", "/dev/sandbox/+publishers", result_reply(made, "publisher", 201))
+    no, yes = {"allowed": False, "reason": "ci is not in the list"}, {"allowed": True}
+    rights = {"read": no, "upload": no, "delete": yes, "admin": no}
+    stub.script("GET", "/dev/sandbox/+access", result_reply({"rights": rights}, "access"))
+    added = logged_in("publisher", "add", "sandbox", "--issuer", URL, "--claim", "sub=x")
+    assert (added.status, added.out) == (0, "3f2a9c01d7b4\n")
+    assert stub.last("GET", "/dev/sandbox/+access").query == {"user": "ci"}
+    [told] = added.err.splitlines()[1:]
+    assert told == (
+        "As long as ci has no right to upload in dev/sandbox, neither has the publisher: ci is "
+        "not in the list."
+    )
 
 
 # A job

@@ -18,9 +18,24 @@ def test_create_sends_fields_and_password(logged_in: Stillroom, stub: StubServer
         "user", "create", "ci", "email=ci@example.com", "--password-stdin", typed="hunter2\n"
     )
     assert result.status == 0
-    assert result.err == "Created the user ci.\n"
+    assert (result.out, result.err) == ("", "Created the user ci.\n")
     expected = {"email": "ci@example.com", "password": "hunter2"}
     assert stub.last("PUT", "/ci").json == expected
+
+
+def test_what_was_created_or_set_is_told_to_programs(
+    logged_in: Stillroom, stub: StubServer
+) -> None:
+    stub.script("PUT", "/ci", result_reply({"username": "ci"}, "userconfig", 201))
+    stub.script("PATCH", "/ci", message_reply("user updated"))
+    script_user(stub, "ci", title="Builder")
+    made = logged_in("user", "create", "ci", "--no-password", "--json")
+    assert json.loads(made.out) == {"username": "ci"}
+    changed = logged_in("user", "set", "ci", "title=Builder", "--json")
+    assert json.loads(changed.out) == {"username": "ci", "title": "Builder"}
+    stub.script("PATCH", "/dev", message_reply("user updated"))
+    own = logged_in("user", "set", "dev", "--password-stdin", "--json", typed="hunter2\n")
+    assert (own.status, json.loads(own.out)) == (0, {})
 
 
 def test_create_asks_twice_on_a_terminal(
@@ -87,6 +102,16 @@ def test_show_prints_fields_and_the_names_of_indexes(
     script_user(stub, "ci", email="ci@example.com", indexes={"b": {}, "a": {}})
     shown = logged_in("user", "show", "ci")
     assert shown.out == "username: ci\nemail: ci@example.com\nindexes: a,b\n"
+    had = {"groups": ["release", "team"], "has_password": False, "tokens": 3}
+    script_user(stub, "ci", created="2026-03-01T12:30:15.348420Z", **had)
+    assert logged_in("user", "show", "ci").out.splitlines() == [
+        "username: ci",
+        "created: 2026-03-01 12:30 UTC",
+        "groups: release,team",
+        "has_password: false",
+        "tokens: 3",
+        "indexes: ",
+    ]
 
 
 def test_show_without_a_name_shows_oneself(logged_in: Stillroom, stub: StubServer) -> None:
@@ -133,6 +158,39 @@ def test_a_new_password_of_another_user_changes_nothing_here(
     stub.script("PATCH", "/ci", message_reply("user updated"))
     logged_in("user", "set", "ci", "--password-stdin", typed="hunter2\n")
     assert logged_in("whoami").out == "dev\n"
+
+
+def test_a_password_is_taken_away_after_a_question(logged_in: Stillroom, stub: StubServer) -> None:
+    stub.script("PATCH", "/ci", message_reply("user updated"))
+    words = ("user", "set", "ci", "--no-password")
+    assert logged_in(*words).status == 2
+    kept = logged_in(*words, is_terminal=True, typed="n\n")
+    assert "Nothing was changed." in kept.err
+    assert stub.asked == []
+    assert "all of its logins and tokens" in kept.err
+    assert logged_in(*words, is_terminal=True, typed="y\n").status == 0
+    assert stub.last("PATCH", "/ci").json == {"password": None}
+    taken = logged_in(*words, "title=Builder", "--yes")
+    assert (taken.status, taken.err) == (0, "Changed the user ci.\n")
+    assert stub.last("PATCH", "/ci").json == {"title": "Builder", "password": None}
+    assert logged_in("whoami").out == "dev\n"
+
+
+@pytest.mark.parametrize("other", ["--password", "--password-stdin"])
+def test_a_password_is_set_or_taken_away(
+    logged_in: Stillroom, stub: StubServer, other: str
+) -> None:
+    assert logged_in("user", "set", "ci", "--no-password", "--yes", other).status == 2
+    assert stub.asked == []
+
+
+def test_who_takes_their_own_password_away_is_logged_out(
+    logged_in: Stillroom, stub: StubServer, tmp_path: Path
+) -> None:
+    stub.script("PATCH", "/dev", message_reply("user updated"))
+    result = logged_in("user", "set", "dev", "--no-password", "--yes")
+    assert "You are logged out, and dev has no password to log in with.\n" in result.err
+    assert TOKEN not in (tmp_path / "client" / "credentials.json").read_text()
 
 
 def test_delete_asks_on_a_terminal(logged_in: Stillroom, stub: StubServer) -> None:

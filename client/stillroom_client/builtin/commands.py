@@ -6,7 +6,7 @@ import click
 
 from ..commands.access import access
 from ..commands.audit import audit, who_got
-from ..commands.declarative import apply, plan
+from ..commands.declarative import apply, export, plan
 from ..commands.group import group
 from ..commands.index import index
 from ..commands.login import login, logout, whoami
@@ -45,6 +45,7 @@ def stillroom_commands() -> Sequence[click.Command]:
         push,
         plan,
         apply,
+        export,
         audit,
         who_got,
     ]

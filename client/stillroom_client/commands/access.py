@@ -8,7 +8,7 @@ import click
 from ..errors import WrongUsage
 from ..output import columns
 from ..session import Session
-from .options import examples, json_option
+from .options import INDEX_ARGUMENT, examples, json_option
 
 
 @click.command(
@@ -32,7 +32,7 @@ def access(session: Session, name: str | None, *, user: str | None, group: str |
         raise WrongUsage("ask about --user or about --group, not about both")
     about = {"user": user, "group": group}
     asked = {key: value for key, value in about.items() if value is not None}
-    answer = session.server.access(session.index(name), asked)
+    answer = session.server.access(session.index(name, how=INDEX_ARGUMENT), asked)
     lines = _answer(answer) if asked else _overview(answer)
     session.output.data(dict(answer), [*lines, *_projects(answer)])
 

@@ -1,16 +1,16 @@
 """`audit` and `who-got`: who changed what, and who fetched what."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 import click
 
 from ..addresses import IndexName, Release
-from ..durations import seconds_in
+from ..durations import seconds_in, shown_moment
 from ..errors import WrongUsage
-from ..output import columns, on_one_line
+from ..output import on_one_line
 from ..session import Session
 from .options import examples, json_option
 
@@ -20,6 +20,9 @@ MAX_AGO = timedelta(days=36_500)
 
 TOLD_ELSEWHERE = frozenset({"sha256", "limits", "expires"})
 """Details that make a line too long for people; `--json` has them."""
+
+CHANGED = frozenset({"options", "changes"})
+"""Details that hold what was changed, by name."""
 
 
 def _filters(command: Function) -> Function:
@@ -75,11 +78,13 @@ def audit(
     """Print who changed what, newest first.
 
     For root, and with --index for who administers that index. A line has the time, who it was (by
-    which token), from which address, what was done, and to what.
+    which token), from which address, to what, and what was done.
     """
     wanted = {"user": user, "project": project, **_times(since, until)}
     entries, is_all = session.server.audit(_index(session, index_name), _said(wanted), limit)
-    session.output.data(entries, columns([_entry_row(entry) for entry in entries]))
+    rows = [_entry_row(entry) for entry in entries]
+    header = ("TIME", "WHO", "FROM", "WHERE", "WHAT")
+    session.output.table(entries, header, rows, otherwise="There are no such entries.")
     if not is_all:
         session.output.say(f"There is more than these {limit}: use --limit, --since or --until.")
 
@@ -132,9 +137,10 @@ def who_got(
         **_times(since, until),
     }
     fetches, is_all = session.server.fetches(_index(session, index_name), _said(filters))
-    session.output.data(fetches, columns([_fetch_row(fetch) for fetch in fetches]))
-    if not fetches:
-        session.output.say(f"No fetch of {wanted} is recorded.")
+    rows = [_fetch_row(fetch) for fetch in fetches]
+    header = ("TIME", "TIMES", "WHO", "FROM", "FILE", "INDEX")
+    nothing = f"No fetch of {wanted} is recorded."
+    session.output.table(fetches, header, rows, otherwise=nothing)
     if not is_all:
         session.output.say(f"There is more than these {limit}: use --limit, --since or --until.")
 
@@ -176,11 +182,11 @@ def _moment(text: str) -> datetime:
 def _entry_row(entry: Mapping[str, Any]) -> list[str]:
     where = (entry["index"], entry["project"], entry["user"])
     cells = (
-        _shown_time(entry["at"]),
+        shown_moment(entry["at"]),
         _who(entry, "actor"),
         entry["address"],
-        _what(entry),
         " ".join(str(part) for part in where if part),
+        _what(entry),
     )
     return [on_one_line(str(cell or "-")) for cell in cells]
 
@@ -188,7 +194,7 @@ def _entry_row(entry: Mapping[str, Any]) -> list[str]:
 def _fetch_row(fetch: Mapping[str, Any]) -> list[str]:
     asked, held = fetch["asked"], fetch["held"]
     cells = (
-        _shown_time(fetch["minute"]),
+        shown_moment(fetch["minute"]),
         f"{fetch['count']}x",
         _who(fetch, "user"),
         fetch["address"],
@@ -196,11 +202,6 @@ def _fetch_row(fetch: Mapping[str, Any]) -> list[str]:
         asked if asked == held else f"{asked} (of {held})",
     )
     return [on_one_line(str(cell or "-")) for cell in cells]
-
-
-def _shown_time(text: str) -> str:
-    """To the second: what is finer tells people nothing."""
-    return f"{text[:19]}Z"
 
 
 def _who(row: Mapping[str, Any], key: str) -> str:
@@ -211,8 +212,32 @@ def _who(row: Mapping[str, Any], key: str) -> str:
 
 def _what(entry: Mapping[str, Any]) -> str:
     details = (
-        f"{key}={value if isinstance(value, str) else json.dumps(value)}"
+        part
         for key, value in entry["details"].items()
         if key not in TOLD_ELSEWHERE
+        for part in _detail(key, value)
     )
     return " ".join([entry["event"], *details])
+
+
+def _detail(key: str, value: object) -> Iterator[str]:
+    """A detail as it is typed; what a change made of options and fields, one by one."""
+    if not isinstance(value, Mapping) or key not in CHANGED:
+        yield f"{key}={_shown(value)}"
+        return
+    for name, told in value.items():
+        if not isinstance(told, Mapping):
+            yield f"{name}={_shown(told)}"
+        elif "to" in told:
+            yield f"{name}={_shown(told.get('from'))} -> {_shown(told['to'])}"
+        else:
+            signs = (("+=", told.get("added")), ("-=", told.get("removed")))
+            yield from (f"{name}{sign}{_shown(entries)}" for sign, entries in signs if entries)
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list):
+        return ",".join(map(_shown, value))
+    return json.dumps(value)

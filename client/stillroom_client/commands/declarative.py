@@ -1,4 +1,4 @@
-"""`plan` and `apply`: users, groups, indexes and owners as one file says them."""
+"""`plan`, `apply` and `export`: users, groups, indexes and owners as one file says them."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from .. import files
 from ..errors import ClientError
 from ..session import Session
 from .options import examples, json_option, yes_option
@@ -16,9 +17,15 @@ if TYPE_CHECKING:
 NOTHING = "= nothing to do"
 
 
+class Differs(ClientError):
+    """`plan --check` found a difference, which is no failure; the exit status is 3."""
+
+    exit_status = 3
+
+
 @click.command(epilog=examples("stillroom plan team.toml", "stillroom plan team.toml --check"))
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--check", is_flag=True, help="Fail if there is a difference.")
+@click.option("--check", is_flag=True, help="End with the exit status 3 if anything differs.")
 @json_option
 @click.pass_obj
 def plan(session: Session, file: Path, *, check: bool) -> None:
@@ -28,12 +35,12 @@ def plan(session: Session, file: Path, *, check: bool) -> None:
     kind are told on standard error.
     """
     compared = _compared(session, file)
-    _print(session, compared, compared.steps)
+    session.output.data(_shown(compared, compared.steps), _lines(compared))
     for kind, names in compared.unnamed.items():
         if names:
             session.output.say(f"Not in the file: {kind} {', '.join(names)}.")
     if check and compared.steps:
-        raise ClientError(f"the server is not as {file} says: see above")
+        raise Differs(f"the server is not as {file} says: see above")
 
 
 @click.command(epilog=examples("stillroom apply team.toml", "stillroom apply team.toml --yes"))
@@ -49,7 +56,7 @@ def apply(session: Session, file: Path, *, yes: bool) -> None:
     """
     compared = _compared(session, file)
     if not compared.steps:
-        _print(session, compared, ())
+        session.output.data(_outcome(compared, (), None), _lines(compared))
         return
     for step in compared.steps if not yes else ():
         session.output.say(str(step))
@@ -59,38 +66,94 @@ def apply(session: Session, file: Path, *, yes: bool) -> None:
     _do(session, compared)
 
 
+@click.command(epilog=examples("stillroom export", "stillroom export team.toml"))
+@click.argument("file", type=click.Path(path_type=Path), required=False)
+@yes_option
+@json_option
+@click.pass_obj
+def export(session: Session, file: Path | None, *, yes: bool) -> None:
+    """Print the file for `plan` and `apply` that says what the server has, or write it to FILE.
+
+    Options of indexes that are as on a new index are left out, but for access lists. There are no
+    passwords, tokens, projects and files in it. Root sees all that it needs.
+    """
+    from ..declarative import toml
+    from ..declarative.export import export as ask
+
+    if file is not None and file.exists() and not session.confirm(f"Replace {file}?", yes=yes):
+        session.output.say(f"{file} is as it was.")
+        return
+    document, has_all_addresses = ask(session.server, session.user)
+    lines = list(toml.lines(document))
+    if file is None:
+        session.output.data(document, lines)
+    else:
+        files.write(file, "".join(f"{line}\n" for line in lines).encode(), private=False)
+        session.output.data({"file": str(file)}, [])
+        session.output.say(f"Wrote {file}.")
+    if not has_all_addresses:
+        session.output.say("E-mail addresses that are not shown to who is logged in are missing.")
+
+
 def _compared(session: Session, file: Path) -> "Plan":
-    from ..declarative.read import read
-
-    wanted = read(file)
-    # The file is read first, so that what is wrong with it is told without a server.
     from ..declarative.compare import compare
-    from ..declarative.found import find
+    from ..declarative.found import survey, with_options, with_owners
+    from ..declarative.read import Faults, load, read
 
-    compared = compare(wanted, find(session.server, session.user, wanted), str(file))
+    document, faults = load(file), Faults(str(file))
+    try:
+        found = survey(session.server, session.user)
+        wanted = read(document, found.types, faults)
+        found = with_options(found, session.server, wanted.indexes)
+        owned = [name for name, index in wanted.indexes.items() if index.owners]
+        found = with_owners(found, session.server, owned)
+    except ClientError:
+        # What is wrong with the file is told without a server as well.
+        faults = Faults(str(file))
+        read(document, None, faults)
+        faults.settle()
+        raise
+    compared = compare(wanted, found, faults)
     for user in compared.hidden:
         session.output.say(
             f"The e-mail address of {user} is not shown to who is logged in: it was not compared."
         )
+    for warning in compared.warnings:
+        session.output.say(f"warning: {warning}")
     return compared
 
 
 def _do(session: Session, compared: "Plan") -> None:
+    from ..declarative.apply import Interrupted
     from ..declarative.apply import apply as do
 
     done: list[Step] = []
+    error: str | None = "interrupted"
     try:
         for step in do(session.server, compared):
             done.append(step)
             session.output.item(str(step))
+        error = None
+    except Interrupted as stopped:
+        error = str(stopped.cause)
+        raise
     finally:
-        if session.output.as_json:
-            _print(session, compared, done)
+        session.output.data(_outcome(compared, done, error), [])
 
 
-def _print(session: Session, compared: "Plan", steps: "Sequence[Step]") -> None:
-    value: Mapping[str, Any] = {
+def _shown(compared: "Plan", steps: "Sequence[Step]") -> Mapping[str, Any]:
+    return {
         "steps": [step.as_json() for step in steps],
         "not_in_file": compared.unnamed,
+        "warnings": list(compared.warnings),
     }
-    session.output.data(value, [str(step) for step in steps] or [NOTHING])
+
+
+def _outcome(compared: "Plan", done: "Sequence[Step]", error: str | None) -> Mapping[str, Any]:
+    """How far it went: the steps are done one after the other."""
+    left = [step.as_json() for step in compared.steps[len(done) :]]
+    return {**_shown(compared, done), "not_done": left, "error": error}
+
+
+def _lines(compared: "Plan") -> list[str]:
+    return [str(step) for step in compared.steps] or [NOTHING]

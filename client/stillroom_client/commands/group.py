@@ -6,9 +6,16 @@ from typing import Any
 import click
 
 from ..errors import WrongUsage
-from ..output import columns
 from ..session import Session
 from .options import assignments, examples, json_option, shown, yes_option
+
+
+def _without_colon(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
+    return value.removeprefix(":")
+
+
+name_argument = click.argument("name", callback=_without_colon)
+"""A group, with or without the colon that it has in access lists."""
 
 
 @click.group(
@@ -28,31 +35,33 @@ def group() -> None:
         "stillroom group create release ana bob --description 'who publishes'",
     )
 )
-@click.argument("name")
+@name_argument
 @click.argument("users", nargs=-1, metavar="[USER]...")
 @click.option("--description", metavar="TEXT", help="What it is for.")
+@json_option
 @click.pass_obj
 def create(session: Session, name: str, users: Sequence[str], *, description: str | None) -> None:
     """Create a group, with these users in it."""
     fields: dict[str, Any] = {"members": list(users)} if users else {}
     if description is not None:
         fields["description"] = description
-    session.server.create_group(name, fields)
+    created = session.server.create_group(name, fields)
     session.output.say(f"Created the group {name}. In access lists it is written :{name}")
+    session.output.data(dict(created), [])
 
 
 @group.command("list", epilog=examples("stillroom group list", "stillroom group list --json"))
 @json_option
 @click.pass_obj
 def list_(session: Session) -> None:
-    """Print all groups with their members."""
+    """Print all groups: how many are in them, who, and what they are for."""
     groups = session.server.groups()
-    rows = [[name, ",".join(_members(groups[name]))] for name in sorted(groups)]
-    session.output.data(groups, columns(rows))
+    rows = [_row(name, groups[name]) for name in sorted(groups)]
+    session.output.table(groups, _HEADER, rows, otherwise="There are no groups.")
 
 
 @group.command(epilog=examples("stillroom group show release"))
-@click.argument("name")
+@name_argument
 @json_option
 @click.pass_obj
 def show(session: Session, name: str) -> None:
@@ -61,7 +70,7 @@ def show(session: Session, name: str) -> None:
 
 
 @group.command(epilog=examples("stillroom group add release ana bob"))
-@click.argument("name")
+@name_argument
 @click.argument("users", nargs=-1, required=True, metavar="USER...")
 @json_option
 @click.pass_obj
@@ -71,7 +80,7 @@ def add(session: Session, name: str, users: Sequence[str]) -> None:
 
 
 @group.command(epilog=examples("stillroom group remove release bob"))
-@click.argument("name")
+@name_argument
 @click.argument("users", nargs=-1, required=True, metavar="USER...")
 @json_option
 @click.pass_obj
@@ -87,7 +96,7 @@ def remove(session: Session, name: str, users: Sequence[str]) -> None:
         "stillroom group set release members=ana,ci",
     ),
 )
-@click.argument("name")
+@name_argument
 @click.argument("fields", nargs=-1, required=True, metavar="KEY=VALUE...")
 @json_option
 @click.pass_obj
@@ -104,7 +113,7 @@ def set_(session: Session, name: str, fields: Sequence[str]) -> None:
 
 
 @group.command(epilog=examples("stillroom group delete release --yes"))
-@click.argument("name")
+@name_argument
 @yes_option
 @click.pass_obj
 def delete(session: Session, name: str, *, yes: bool) -> None:
@@ -117,8 +126,13 @@ def delete(session: Session, name: str, *, yes: bool) -> None:
     session.output.say(f"Deleted the group {name}.")
 
 
-def _members(fields: Mapping[str, Any]) -> list[str]:
-    return list(map(str, fields.get("members") or ()))
+_HEADER = ("GROUP", "USERS", "MEMBERS", "DESCRIPTION")
+
+
+def _row(name: str, fields: Mapping[str, Any]) -> list[str]:
+    members = list(map(str, fields.get("members") or ()))
+    description = " ".join(str(fields.get("description") or "").split())
+    return [name, str(len(members)), ",".join(members), description]
 
 
 def _print(session: Session, fields: Mapping[str, Any]) -> None:

@@ -1,15 +1,22 @@
 """`index`: create, list, show, change and delete indexes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import click
 
 from ..addresses import IndexName
 from ..errors import WrongUsage
-from ..output import columns
 from ..session import Session
-from .options import assignments, examples, json_option, shown, yes_option
+from .options import (
+    INDEX_ARGUMENT,
+    assignments,
+    examples,
+    json_option,
+    shown,
+    yes_option,
+)
+from .principals import tell_of_nobody
 
 
 @click.group(
@@ -44,6 +51,7 @@ def create(session: Session, name: str, options: Sequence[str]) -> None:
     created = session.server.create_index(full_name, assignments(options))
     session.output.say(f"Created the index {full_name}.")
     _print(session, full_name, created)
+    tell_of_nobody(session, _listed(options))
 
 
 @index.command("list", epilog=examples("stillroom index list", "stillroom index list dev --json"))
@@ -58,12 +66,15 @@ def list_(session: Session, user: str | None) -> None:
         for owner, fields in sorted(users.items())
         for name, options in sorted((fields.get("indexes") or {}).items())
     }
-    session.output.data(found, columns([_row(name, found[name]) for name in found]))
+    rows = [_row(name, found[name]) for name in found]
+    session.output.table(found, _HEADER, rows, otherwise="There are no indexes.")
+
+
+_HEADER = ("INDEX", "TYPE", "BASES")
 
 
 def _row(name: str, options: Mapping[str, Any]) -> list[str]:
-    bases = ",".join(options.get("bases") or ())
-    return [name, str(options.get("type", "")), f"bases={bases}" if bases else ""]
+    return [name, str(options.get("type", "")), ",".join(options.get("bases") or ())]
 
 
 @index.command(epilog=examples("stillroom index show", "stillroom index show dev/base"))
@@ -72,7 +83,7 @@ def _row(name: str, options: Mapping[str, Any]) -> list[str]:
 @click.pass_obj
 def show(session: Session, name: str | None) -> None:
     """Print the options of an index; without a name, of the one in use."""
-    full_name = session.index(name)
+    full_name = session.index(name, how=INDEX_ARGUMENT)
     _print(session, full_name, session.server.index(full_name, with_projects=False))
 
 
@@ -99,6 +110,7 @@ def set_(session: Session, name: str, operations: Sequence[str]) -> None:
             raise WrongUsage(f"{operation!r} is not KEY=VALUE, KEY+=VALUE, KEY-=VALUE or KEY-=")
     full_name = _own(session, name)
     _print(session, full_name, session.server.change_index(full_name, operations))
+    tell_of_nobody(session, _listed(operations))
 
 
 @index.command(epilog=examples("stillroom index delete dev/sandbox --yes"))
@@ -117,6 +129,14 @@ def delete(session: Session, name: str, *, yes: bool) -> None:
 
 def _own(session: Session, name: str) -> IndexName:
     return IndexName.parse(name, owner=session.state.user)
+
+
+def _listed(operations: Sequence[str]) -> Iterator[str]:
+    """The names that are put into access lists."""
+    for operation in operations:
+        key, _, value = operation.partition("=")
+        if key.startswith("acl_") and not key.endswith("-"):
+            yield from (name.strip() for name in value.split(",") if name.strip())
 
 
 def _print(session: Session, name: IndexName, options: Mapping[str, Any]) -> None:

@@ -5,10 +5,20 @@ from typing import Any, TypeVar
 
 import click
 
+from ..durations import shown_moment
 from ..errors import WrongUsage
 from ..session import Session
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+
+JOB_ACTIONS = ("read", "upload", "delete")
+"""What a trusted publisher may be allowed."""
+
+TOKEN_ACTIONS = (*JOB_ACTIONS, "admin", "account")
+"""What a token may be allowed."""
+
+INDEX_ARGUMENT = "name one: USER/INDEX"
+"""How a command takes an index that has no `--index`."""
 
 
 def examples(*lines: str) -> str:
@@ -45,6 +55,28 @@ def index_option(command: Function) -> Function:
     return option(command)
 
 
+def projects_option(command: Function) -> Function:
+    """`--project PROJECT`, which may be repeated: the rights are good for these alone."""
+    option = click.option(
+        "--project",
+        "projects",
+        metavar="PROJECT",
+        multiple=True,
+        help="A project that it is good for; may be repeated. [all]",
+    )
+    return option(command)
+
+
+def allow_option(actions: Sequence[str], default: str) -> Callable[[Function], Function]:
+    """`--allow ACTION`, which may be repeated; `default` says what holds without it."""
+    return click.option(
+        "--allow",
+        type=click.Choice(actions),
+        multiple=True,
+        help=f"What it may be used for; may be repeated. [{default}]",
+    )
+
+
 def yes_option(command: Function) -> Function:
     """`--yes`: do not ask."""
     return click.option("-y", "--yes", is_flag=True, help="Do not ask for confirmation.")(command)
@@ -75,10 +107,16 @@ def assignments(texts: Sequence[str]) -> dict[str, str]:
 
 def shown(fields: Mapping[str, Any]) -> list[str]:
     """Fields as lines `key: value`; a list is shown with commas, as it is typed."""
-    return [f"{key}: {_shown(value)}" for key, value in fields.items()]
+    return [f"{key}: {_shown(key, value)}" for key, value in fields.items()]
 
 
-def _shown(value: Any) -> str:
+def _shown(key: str, value: Any) -> str:
+    if key in _MOMENTS:
+        return shown_moment(value)
     if isinstance(value, list | tuple):
         return ",".join(map(str, value))
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+_MOMENTS = frozenset({"created", "modified"})
+"""Fields of users and groups that hold a time."""

@@ -6,12 +6,17 @@ from typing import Any
 import click
 
 from ..addresses import IndexName
-from ..errors import Refused, WrongUsage
-from ..output import columns
+from ..errors import Refused, ServerError, WrongUsage
 from ..session import Session
-from .options import examples, json_option
+from .options import (
+    INDEX_ARGUMENT,
+    JOB_ACTIONS,
+    allow_option,
+    examples,
+    json_option,
+    projects_option,
+)
 
-ACTIONS = ("read", "upload", "delete")
 _ADD_EXAMPLE = (
     "stillroom publisher add dev/release --issuer https://ci.example.com --project myproject "
     "--claim sub=repo:team/myproject:environment:release"
@@ -47,6 +52,8 @@ def list_issuers(session: Session) -> None:
     """Print the URLs of all issuers."""
     issuers = session.server.issuers()
     session.output.data(issuers, [str(each.get("url")) for each in issuers])
+    if not issuers:
+        session.output.say("There are no issuers.")
 
 
 @issuer.command("remove", epilog=examples("stillroom issuer remove https://ci.example.com"))
@@ -90,19 +97,8 @@ def publisher() -> None:
     required=True,
     help="What a claim of its tokens must say, `*` for any characters; may be repeated.",
 )
-@click.option(
-    "--project",
-    "projects",
-    metavar="PROJECT",
-    multiple=True,
-    help="A project that it is trusted with; may be repeated. [all]",
-)
-@click.option(
-    "--allow",
-    type=click.Choice(ACTIONS),
-    multiple=True,
-    help="What it may do; may be repeated. [upload]",
-)
+@projects_option
+@allow_option(JOB_ACTIONS, "upload")
 @click.option("--user", metavar="USER", help="In whose name, for root. [yours]")
 @click.option("--note", metavar="TEXT", help="What it is for.")
 @json_option
@@ -134,6 +130,22 @@ def add_publisher(
     fields = session.server.add_publisher(name, given)
     session.output.say(f"{name} trusts this publisher from now on.")
     session.output.data(fields, [str(fields.get("id"))])
+    _tell_of_missing_rights(session, name, fields)
+
+
+def _tell_of_missing_rights(session: Session, index: IndexName, fields: Mapping[str, Any]) -> None:
+    """Say on standard error what a new publisher may do, and its user may not, if that is told."""
+    user = str(fields.get("user"))
+    try:
+        rights = session.server.access(index, {"user": user})["rights"]
+    except ServerError:
+        return
+    for action in fields.get("allow") or ():
+        if not rights[action]["allowed"]:
+            session.output.say(
+                f"As long as {user} has no right to {action} in {index}, neither has the "
+                f"publisher: {rights[action]['reason']}."
+            )
 
 
 def _claims(texts: Sequence[str]) -> dict[str, str]:
@@ -150,16 +162,28 @@ def _claims(texts: Sequence[str]) -> dict[str, str]:
 
 @publisher.command(
     "list",
-    epilog=examples("stillroom publisher list", "stillroom publisher list dev/release --json"),
+    epilog=examples(
+        "stillroom publisher list",
+        "stillroom publisher list dev/release --json",
+        "stillroom publisher list --all",
+    ),
 )
 @click.argument("index", metavar="[INDEX]", required=False)
+@click.option("--all", "of_all", is_flag=True, help="Of all indexes; only for root.")
 @json_option
 @click.pass_obj
-def list_publishers(session: Session, index: str | None) -> None:
+def list_publishers(session: Session, index: str | None, *, of_all: bool) -> None:
     """Print whom an index trusts; without a name, the one in use."""
-    publishers = session.server.publishers(session.index(index))
-    rows = [("ID", "USER", "MAY", "ISSUER", "CLAIMS", "NOTE"), *map(_row, publishers)]
-    session.output.data(publishers, columns(rows) if publishers else [])
+    if of_all and index is not None:
+        raise WrongUsage("name an INDEX or use --all, not both")
+    name = None if of_all else session.index(index, how=INDEX_ARGUMENT)
+    publishers = session.server.publishers(name)
+    session.output.table(
+        publishers,
+        ("ID", "INDEX", "USER", "MAY", "ISSUER", "CLAIMS", "NOTE"),
+        [*map(_row, publishers)],
+        otherwise=f"{name or 'No index'} trusts {'nobody' if name else 'anybody'}.",
+    )
 
 
 def _row(fields: Mapping[str, Any]) -> tuple[str, ...]:
@@ -169,6 +193,7 @@ def _row(fields: Mapping[str, Any]) -> tuple[str, ...]:
         may += f" {', '.join(fields['projects'])}"
     return (
         str(fields.get("id")),
+        str(fields.get("index")),
         str(fields.get("user")),
         may,
         str(fields.get("issuer")),

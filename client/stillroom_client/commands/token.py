@@ -8,9 +8,15 @@ import click
 from ..addresses import IndexName, Release
 from ..durations import seconds_in, shown_moment
 from ..errors import Refused, WrongUsage
-from ..output import columns
 from ..session import Session
-from .options import Function, examples, json_option
+from .options import (
+    TOKEN_ACTIONS,
+    Function,
+    allow_option,
+    examples,
+    json_option,
+    projects_option,
+)
 from .token_mint import mint
 
 USES = """\
@@ -19,7 +25,8 @@ It is shown this once. Keep it among the secrets of your CI system, and use it a
   UV_PUBLISH_TOKEN, for uv publish
   the password of the user __token__, in the URL of an index or in netrc, for pip and uv
   STILLROOM_TOKEN, for stillroom"""
-ACTIONS = ("read", "upload", "delete", "admin", "account")
+MAX_DAYS = 366
+"""For how long the server makes tokens."""
 
 
 @click.group(
@@ -60,20 +67,11 @@ def user_option(command: Function) -> Function:
     multiple=True,
     help="An index that it is good for, with what that inherits; may be repeated. [all]",
 )
+@projects_option
+@allow_option(TOKEN_ACTIONS, "all that you may do")
 @click.option(
-    "--project",
-    "projects",
-    metavar="PROJECT",
-    multiple=True,
-    help="A project that it is good for; may be repeated. [all]",
+    "--expires", metavar="TIME", help=f"After 90m, 12h, 30d or 2w; {MAX_DAYS}d at most. [90d]"
 )
-@click.option(
-    "--allow",
-    type=click.Choice(ACTIONS),
-    multiple=True,
-    help="What it may be used for; may be repeated. [all that you may do]",
-)
-@click.option("--expires", metavar="TIME", help="After 90m, 12h, 30d or 2w. [90d]")
 @click.option("--note", help="What it is for, so that you know it in the list.")
 @json_option
 @click.pass_obj
@@ -95,13 +93,20 @@ def create(
         "projects": [_project(name) for name in projects],
         "allow": list(allow),
         "note": note,
-        "expires_in": None if expires is None else seconds_in(expires),
+        "expires_in": None if expires is None else _lifetime(expires),
     }
     made = session.server.create_token(
         session.user, {key: value for key, value in wanted.items() if value}
     )
     session.output.data({**made.fields, "token": made.secret.reveal()}, [made.secret.reveal()])
     _explain(session, made.fields)
+
+
+def _lifetime(text: str) -> int:
+    seconds = seconds_in(text)
+    if seconds > MAX_DAYS * 86_400:
+        raise WrongUsage(f"--expires {text} is too long: a token is good for {MAX_DAYS}d at most")
+    return seconds
 
 
 def _project(text: str) -> str:
@@ -126,9 +131,14 @@ def list_(session: Session, user: str | None) -> None:
 
     A token that was never used, or not for long, is one to revoke.
     """
-    tokens = session.server.tokens(user or session.user)
-    rows = [("ID", "KIND", "ENDS", "LAST USED", "MAY", "NOTE"), *map(_row, tokens)]
-    session.output.data(tokens, columns(rows) if tokens else [])
+    owner = user or session.user
+    tokens = session.server.tokens(owner)
+    session.output.table(
+        tokens,
+        ("ID", "KIND", "ENDS", "LAST USED", "MAY", "NOTE"),
+        [*map(_row, tokens)],
+        otherwise=f"{owner} has no tokens.",
+    )
 
 
 def _row(fields: Mapping[str, Any]) -> tuple[str, ...]:
@@ -156,19 +166,26 @@ def show(session: Session) -> None:
 )
 @click.argument("ids", nargs=-1, required=True, metavar="ID...")
 @user_option
+@json_option
 @click.pass_obj
 def revoke(session: Session, ids: Sequence[str], user: str | None) -> None:
-    """End tokens now: the next request with one of them is refused, everywhere."""
+    """End tokens now: the next request with one of them is refused, everywhere.
+
+    `--json` prints the ids of those that were revoked.
+    """
     owner = user or session.user
+    revoked: list[str] = []
     refused: list[Refused] = []
     for token_id in ids:
         try:
             session.server.revoke_token(owner, token_id)
             session.output.say(f"Revoked the token {token_id}.")
+            revoked.append(token_id)
         except Refused as error:
             # The others are to end all the same: there may have been a leak.
             session.output.say(f"Not revoked: {error}")
             refused.append(error)
+    session.output.data(revoked, [])
     if refused:
         raise Refused(f"{len(refused)} of {len(ids)} tokens were not revoked", refused[0].status)
 

@@ -1,7 +1,7 @@
 """`user`: create, list, show, change and delete users."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import click
 
@@ -36,6 +36,7 @@ def user() -> None:
 @click.option(
     "--no-password", is_flag=True, help="Without one: nobody logs in by password; only for root."
 )
+@json_option
 @click.pass_obj
 def create(
     session: Session,
@@ -58,8 +59,9 @@ def create(
         password = session.password(
             f"Password for {name}", from_stdin=password_stdin, repeat=not password_stdin
         )
-    session.server.create_user(name, values, password)
+    created = session.server.create_user(name, values, password)
     session.output.say(f"Created the user {name}.")
+    session.output.data(dict(created), [])
 
 
 @user.command("list", epilog=examples("stillroom user list", "stillroom user list --json"))
@@ -76,7 +78,10 @@ def list_(session: Session) -> None:
 @json_option
 @click.pass_obj
 def show(session: Session, name: str | None) -> None:
-    """Print what is known about a user; without a name, about you."""
+    """Print what is known about a user; without a name, about you.
+
+    Root and the user also see the groups, whether there is a password, and how many tokens.
+    """
     fields = dict(session.server.user(name or session.user))
     fields["indexes"] = sorted(fields.get("indexes") or ())
     session.output.data(fields, shown(fields))
@@ -88,12 +93,18 @@ def show(session: Session, name: str | None) -> None:
         "stillroom user set dev email=dev@example.com",
         "stillroom user set dev --password",
         "stillroom user set ci --password-stdin < password.txt",
+        "stillroom user set ci --no-password --yes",
     ),
 )
 @click.argument("name")
 @click.argument("fields", nargs=-1, metavar="[KEY=VALUE]...")
 @click.option("--password", "ask_password", is_flag=True, help="Ask for a new password.")
 @password_stdin_option
+@click.option(
+    "--no-password", is_flag=True, help="Take the password away: nobody logs in by it any more."
+)
+@yes_option
+@json_option
 @click.pass_obj
 def set_(
     session: Session,
@@ -102,33 +113,70 @@ def set_(
     *,
     ask_password: bool,
     password_stdin: bool,
+    no_password: bool,
+    yes: bool,
 ) -> None:
     """Change fields of a user, or the password. An empty value (`title=`) removes a field.
 
-    A new password ends all logins of that user.
+    A new password, or none, ends all logins and tokens of that user. `--json` prints the user
+    after that, and `{}` where your own password was changed.
     """
     values = _fields(fields)
+    sets_password = ask_password or password_stdin
+    if no_password and sets_password:
+        raise WrongUsage("use either --password, --password-stdin or --no-password")
+    if no_password:
+        question = f"Take the password of {name} away, and end all of its logins and tokens?"
+        if not session.confirm(question, yes=yes):
+            session.output.say("Nothing was changed.")
+            return
+        session.server.take_password(name, values)
+        token = None
+    else:
+        token = _change(
+            session, name, values, sets_password=sets_password, from_stdin=password_stdin
+        )
+    session.output.say(f"Changed the user {name}.")
+    ends_login = (no_password or sets_password) and name == session.state.user
+    if ends_login:
+        _follow_password(session, name, token, has_one=not no_password)
+    if session.output.as_json:
+        session.output.data({} if ends_login else dict(session.server.user(name)), [])
+
+
+def _change(
+    session: Session,
+    name: str,
+    values: Mapping[str, str],
+    *,
+    sets_password: bool,
+    from_stdin: bool,
+) -> Secret | None:
+    """Change fields, and the password if it is to be; the new token that came for that."""
     password = None
-    if ask_password or password_stdin:
+    if sets_password:
         password = session.password(
-            f"New password for {name}", from_stdin=password_stdin, repeat=not password_stdin
+            f"New password for {name}", from_stdin=from_stdin, repeat=not from_stdin
         )
     if not values and password is None:
-        raise WrongUsage("say what to change: KEY=VALUE, --password or --password-stdin")
-    token = session.server.change_user(name, values, password)
-    session.output.say(f"Changed the user {name}.")
-    if password is not None and name == session.state.user:
-        _follow_new_password(session, name, None if token is None else token.secret)
+        raise WrongUsage(
+            "say what to change: KEY=VALUE, --password, --password-stdin or --no-password"
+        )
+    made = session.server.change_user(name, values, password)
+    return None if made is None else made.secret
 
 
-def _follow_new_password(session: Session, name: str, token: Secret | None) -> None:
+def _follow_password(session: Session, name: str, token: Secret | None, *, has_one: bool) -> None:
     # The token that was in use ended with the old password.
     if token is not None:
         session.credentials.set(session.root, name, token)
         return
     session.credentials.delete(session.root, name)
     session.remember(dataclasses.replace(session.state, user=None))
-    session.output.say(f"Log in again: stillroom login {name}")
+    if has_one:
+        session.output.say(f"Log in again: stillroom login {name}")
+    else:
+        session.output.say(f"You are logged out, and {name} has no password to log in with.")
 
 
 @user.command(epilog=examples("stillroom user delete dev", "stillroom user delete dev --yes"))

@@ -12,6 +12,7 @@ class Interrupted(ClientError):
     """A step failed: what was done before it stays, what follows was not tried."""
 
     def __init__(self, cause: ClientError, done: Sequence[Step], left: Sequence[Step]) -> None:
+        self.cause = cause
         lines = [str(cause), *_listed("done", done), *_listed("not done", left)]
         super().__init__("\n".join([*lines, "the same command goes on from there"]))
 

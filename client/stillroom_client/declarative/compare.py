@@ -2,12 +2,13 @@
 
 import enum
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
+from ..principals import nobody
 from .found import Found
 from .read import Faults, Wanted
-from .values import same
+from .values import is_access_list, same
 
 
 class Kind(enum.StrEnum):
@@ -78,23 +79,26 @@ class Step:
 class Plan:
     """The steps in an order in which each is possible, and what the file does not name.
 
-    `hidden` are the users whose e-mail address the file names and who asks may not see.
+    `hidden` are the users whose e-mail address the file names and who asks may not see,
+    `warnings` tell of names in lists that nobody has.
     """
 
     steps: tuple[Step, ...]
     unnamed: Mapping[str, Sequence[str]]
-    hidden: tuple[str, ...] = field(default=())
+    hidden: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
-def compare(wanted: Wanted, found: Found, path: str) -> Plan:
-    """The steps from what a server has to what the file at `path` wants.
+def compare(wanted: Wanted, found: Found, faults: Faults) -> Plan:
+    """The steps from what a server has to what a file wants, in which there are those faults.
 
-    Raises WrongUsage naming every reference to what is neither in the file nor on the server,
-    every type that would change, and indexes that would inherit from themselves.
+    Raises WrongUsage naming them, every reference to what is neither in the file nor on the
+    server, every type that would change, and indexes that would inherit from themselves.
     """
-    faults = Faults(path)
+    # Where the bases of an index cannot be read, there is no telling what inherits from what.
+    has_bases = not faults.about("bases")
     _check_references(wanted, found, faults)
-    order = _in_order_of_bases(wanted, found, faults)
+    order = _in_order_of_bases(wanted, found, faults) if has_bases else []
     faults.settle()
     steps = [
         *_user_steps(wanted, found),
@@ -102,7 +106,12 @@ def compare(wanted: Wanted, found: Found, path: str) -> Plan:
         *_index_steps(wanted, found, order),
         *_owner_steps(wanted, found, order),
     ]
-    return Plan(tuple(steps), _unnamed(wanted, found), _hidden(wanted, found))
+    return Plan(
+        tuple(steps),
+        _unnamed(wanted, found),
+        _hidden(wanted, found),
+        tuple(_warnings(wanted, found)),
+    )
 
 
 # What makes no sense
@@ -222,6 +231,22 @@ def _unnamed(wanted: Wanted, found: Found) -> Mapping[str, Sequence[str]]:
         "groups": sorted(set(found.groups) - {*wanted.groups}),
         "indexes": sorted(set(found.types) - {*wanted.indexes}),
     }
+
+
+def _warnings(wanted: Wanted, found: Found) -> Iterator[str]:
+    """Names in access lists and among owners that nobody has: the server takes them."""
+    groups = {f":{group}" for group in (*wanted.groups, *found.groups)}
+    known = {*wanted.users, *found.users, *groups}
+    for name, index in wanted.indexes.items():
+        lists = {
+            key: entries
+            for key, entries in index.options.items()
+            if is_access_list(key) and isinstance(entries, list)
+        }
+        owners = {f"owners.{project}": entries for project, entries in index.owners.items()}
+        for key, entries in {**lists, **owners}.items():
+            for sentence in nobody(entries, known):
+                yield f'indexes."{name}".{key}: {sentence}'
 
 
 def _hidden(wanted: Wanted, found: Found) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from ..errors import WrongUsage
 from . import values
 
 USER_FIELDS = ("email", "title", "description")
+DEFAULT_TYPE = "stage"
 _TABLES = ("users", "groups", "indexes")
 
 
@@ -42,37 +43,46 @@ class Faults:
     """What is wrong with a file: each time the key, and the rule that it breaks."""
 
     path: str
-    found: list[str] = field(default_factory=list)
+    found: list[tuple[str, str]] = field(default_factory=list)
 
     def add(self, key: str, rule: object) -> None:
         """Note one more."""
-        self.found.append(f"{self.path}: {key}: {rule}")
+        self.found.append((key, str(rule)))
+
+    def about(self, option: str) -> bool:
+        """Whether that option of an index is wrong somewhere."""
+        return any(key.endswith(f'".{option}') for key, _rule in self.found)
 
     def settle(self) -> None:
         """Raise WrongUsage with all of them, if there are any."""
         if self.found:
-            raise WrongUsage("\n".join(self.found))
+            raise WrongUsage("\n".join(f"{self.path}: {key}: {rule}" for key, rule in self.found))
 
 
-def read(path: Path) -> Wanted:
-    """Read a file; raises WrongUsage naming the file, and each key with the rule it breaks."""
-    faults = Faults(str(path))
+def load(path: Path) -> Mapping[str, Any]:
+    """The TOML of a file; raises WrongUsage naming the file."""
     try:
-        document = tomllib.loads(path.read_text("utf-8"))
+        return tomllib.loads(path.read_text("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise WrongUsage(f"{path}: it is not TOML: {error}") from None
     except OSError as error:
         raise WrongUsage(f"{path}: it cannot be read: {error.strerror}") from None
+
+
+def read(document: Mapping[str, Any], types: Mapping[str, str] | None, faults: Faults) -> Wanted:
+    """What a document wants; notes each key that breaks a rule, and goes on without it.
+
+    `types` are those of the server's indexes, which one has that says none of its own; with None,
+    as long as no server was asked, it may have the options of any.
+    """
     for key in document:
         if key not in _TABLES:
             faults.add(key, f"unknown; there are {', '.join(_TABLES)}")
-    wanted = Wanted(
+    return Wanted(
         users=dict(_users(document, faults)),
         groups=dict(_groups(document, faults)),
-        indexes=dict(_indexes(document, faults)),
+        indexes=dict(_indexes(document, types, faults)),
     )
-    faults.settle()
-    return wanted
 
 
 def _users(document: Mapping[str, Any], faults: Faults) -> Iterator[tuple[str, Mapping[str, str]]]:
@@ -96,34 +106,68 @@ def _groups(
         yield name, _read_all(table, readers, f"groups.{name}", faults)
 
 
-def _indexes(document: Mapping[str, Any], faults: Faults) -> Iterator[tuple[str, WantedIndex]]:
+def _indexes(
+    document: Mapping[str, Any], types: Mapping[str, str] | None, faults: Faults
+) -> Iterator[tuple[str, WantedIndex]]:
     for name, table in _entries(document, "indexes", values.index_name, faults):
         place = f'indexes."{name}"'
-        kind = table.get("type", "stage")
-        if not isinstance(kind, str):
-            faults.add(f"{place}.type", "it must be text")
-            continue
         given = {key: value for key, value in table.items() if key not in {"type", "owners"}}
-        readers = values.OPTIONS.get(kind, dict.fromkeys(given, _anything))
-        options = _read_all(given, readers, place, faults)
+        kind = _type(table, name, types, faults)
+        options = _read_all(given, _readers(kind, given), place, faults)
         owners = _owners(table.get("owners", {}), f"{place}.owners", faults)
         if owners and kind == "mirror":
             faults.add(f"{place}.owners", "the projects of a mirror have no owners here")
         if name in options.get("bases", ()):
             faults.add(f"{place}.bases", f"{name} would inherit from itself")
-        yield name, WantedIndex(kind, options, owners)
+        yield name, WantedIndex(kind or DEFAULT_TYPE, options, owners)
+
+
+def _type(
+    table: Mapping[str, Any], name: str, types: Mapping[str, str] | None, faults: Faults
+) -> str | None:
+    """The type that an index says, or has on the server; None as long as nobody knows."""
+    place = f'indexes."{name}".type'
+    said = table.get("type")
+    if isinstance(said, str):
+        return said
+    if said is not None:
+        faults.add(place, "it must be text")
+    if types is None or name in types:
+        return None if types is None else types[name]
+    of_mirrors = [key for key in table if key in values.OF_MIRRORS]
+    if said is None and of_mirrors:
+        faults.add(place, f'{", ".join(of_mirrors)}: only mirrors have that; add type = "mirror"')
+    return "mirror" if of_mirrors else DEFAULT_TYPE
+
+
+def _readers(kind: str | None, given: Mapping[str, Any]) -> Mapping[str, values.Reader]:
+    if kind is None:
+        return {key: reader for of in values.OPTIONS.values() for key, reader in of.items()}
+    return values.OPTIONS.get(kind, dict.fromkeys(given, _anything))
 
 
 def _owners(table: Any, place: str, faults: Faults) -> dict[str, list[str]]:
     if not isinstance(table, dict):
         faults.add(place, "it must be a table of projects")
         return {}
-    return {
-        project: listed
-        for project, value in _named(table, place, values.project_name, faults)
-        if (listed := _value(value, values.list_of(values.owner), f"{place}.{project}", faults))
-        is not None
-    }
+    found = {}
+    for project, value in _named(table, place, values.project_name, faults):
+        if isinstance(value, dict):
+            hint = _in_quotes(project, value)
+            faults.add(f"{place}.{project}", f"it must be a list of texts; {hint}")
+            continue
+        listed = _value(value, values.list_of(values.owner), f"{place}.{project}", faults)
+        if listed is not None:
+            found[project] = listed
+    return found
+
+
+def _in_quotes(name: str, value: Mapping[str, Any]) -> str:
+    """What to do where TOML has taken the dots of a name for tables in one another."""
+    while isinstance(value, dict) and value:
+        key, value = next(iter(value.items()))
+        name = f"{name}.{key}"
+    return f'a name with dots stands in quotes: "{name}"'
 
 
 def _anything(value: Any) -> Any:
@@ -142,10 +186,10 @@ def _entries(
         faults.add(key, "it must be a table")
         return
     for name, entry in _named(table, key, check, faults):
-        if isinstance(entry, dict):
-            yield name, entry
-        else:
+        if not isinstance(entry, dict):
             faults.add(f"{key}.{name}", "it must be a table")
+        # What names it elsewhere is right all the same.
+        yield name, entry if isinstance(entry, dict) else {}
 
 
 def _named(
@@ -169,12 +213,20 @@ def _read_all(
     found = {}
     for key, value in table.items():
         if key not in readers:
-            faults.add(f"{place}.{key}", f"unknown; there are {', '.join(sorted(readers))}")
+            faults.add(f"{place}.{key}", _unknown(key, value, readers, place))
             continue
         read_value = _value(value, readers[key], f"{place}.{key}", faults)
         if read_value is not None:
             found[key] = read_value
     return found
+
+
+def _unknown(key: str, value: Any, readers: Mapping[str, values.Reader], place: str) -> str:
+    rule = f"unknown; there are {', '.join(sorted(readers))}"
+    kind, _dot, name = place.partition(".")
+    if isinstance(value, dict) and kind in {"users", "groups"}:
+        return f"{rule}; {_in_quotes(name, {key: {}})}"
+    return rule
 
 
 def _value(value: Any, reader: values.Reader, place: str, faults: Faults) -> Any:

@@ -12,12 +12,13 @@ from urllib.parse import urlsplit
 
 from packaging.utils import InvalidName, canonicalize_name
 
+from ..principals import EVERYBODY
+
 Reader = Callable[[Any], Any]
 
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._@-]{0,62}[A-Za-z0-9])?", re.ASCII)
 _GROUP = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?", re.ASCII)
 _PRINCIPAL = re.compile(r":?[A-Za-z0-9][A-Za-z0-9._@-]{0,126}", re.ASCII)
-_EVERYBODY = (":ANONYMOUS:", ":AUTHENTICATED:")
 _MOST_CHARACTERS = 10_000
 
 
@@ -93,21 +94,21 @@ def user_name(entry: str) -> str:
 
 def group_name(entry: str) -> str:
     """A group, without a colon."""
-    if not _GROUP.fullmatch(entry) or f":{entry.upper()}:" in _EVERYBODY:
+    if not _GROUP.fullmatch(entry) or f":{entry.upper()}:" in EVERYBODY:
         raise ValueError(f"{entry[:80]!r} is not the name of a group")
     return entry
 
 
 def owner(entry: str) -> str:
     """A user or a `:group`, which a plugin of the server may know and the server not."""
-    if entry.upper() in _EVERYBODY or not _PRINCIPAL.fullmatch(entry):
+    if entry.upper() in EVERYBODY or not _PRINCIPAL.fullmatch(entry):
         raise ValueError(f"{entry[:80]!r} is not a user or a :group")
     return entry
 
 
 def principal(entry: str) -> str:
     """A user, a `:group`, or one of the two words for everybody."""
-    return entry.upper() if entry.upper() in _EVERYBODY else owner(entry)
+    return entry.upper() if entry.upper() in EVERYBODY else owner(entry)
 
 
 def index_name(entry: str) -> str:
@@ -182,8 +183,42 @@ OPTIONS: Mapping[str, Mapping[str, Reader]] = {
 What a plugin's types have is for the server to say: there, values are compared as they stand.
 """
 
+OF_MIRRORS = OPTIONS["mirror"].keys() - OPTIONS["stage"].keys()
+"""What only mirrors have."""
+
+DEFAULTS: Mapping[str, Mapping[str, Any]] = {
+    "stage": {
+        "bases": [],
+        "volatile": True,
+        "owned_projects": False,
+        "first_upload": "open",
+        "mirror_whitelist": [],
+        "shadow_mirrors": True,
+        "reserved": [],
+    },
+    "mirror": {
+        "mirror_fallback_urls": [],
+        "mirror_cache_expiry": 600,
+        "mirror_no_project_list": False,
+        "mirror_keep_delisted": False,
+        "mirror_use_external_urls": False,
+        "mirror_metadata_only": False,
+        "mirror_size_budget": 0,
+        "reserved": [],
+    },
+}
+"""What options are unless they are said, but for access lists and those that have no default.
+
+Of access lists settings of the server and the owner of the index have a say.
+"""
+
 ORDERED = frozenset({"bases", "mirror_fallback_urls"})
 """The lists whose order means something."""
+
+
+def is_access_list(key: str) -> bool:
+    """Whether an option says who may do something; an index of a plugin's type has such, too."""
+    return key.startswith("acl_")
 
 
 def same(key: str, wanted: Any, held: Any) -> bool:
