@@ -90,7 +90,9 @@ class StillroomAdapter(Adapter):
         root = httpx.post(f"{self.url}/+issuers", auth=administrator, json={"url": issuer})
         assert root.status_code in {201, 409}, root.text
         body = {"issuer": issuer, "claims": claims, "projects": [project], "allow": ["upload"]}
-        self._ask("POST", f"/{index}/+publishers", json=body)
+        body["user"] = self.login.user
+        added = httpx.post(f"{self.url}/{index}/+publishers", auth=administrator, json=body)
+        assert added.status_code == 201, added.text
 
     def _create(self, **options: Any) -> str:
         name = f"{self.login.user}/{next(self._names)}"

@@ -181,3 +181,78 @@ def test_two_users_may_have_indexes_of_one_name(database: Database) -> None:
         first, second = add_stage(unit, "dev/base"), add_stage(unit, "other/base")
         assert first.id != second.id
         assert unit.indexes.get(second.name) == second
+
+
+def test_indexes_are_found_by_whom_their_lists_name(database: Database) -> None:
+    lists = {
+        "dev/a": {"acl_read": ("dev", ":team"), "acl_upload": ()},
+        "dev/b": {"acl_read": (), "acl_upload": (":team",)},
+        "dev/c": {"acl_read": (":team2", "team", "x:team"), "acl_upload": (":teams",)},
+        "dev/d": {"acl_read": ("a_b",), "acl_upload": ()},
+        "dev/e": {"acl_read": ("aXb",), "acl_upload": ()},
+    }
+    with database.writing() as unit:
+        unit.users.add(a_user())
+        for name, options in lists.items():
+            unit.indexes.add(IndexName.parse(name), "stage", options, NOW, has_upstream=False)
+    with database.reading() as unit:
+        for principal, names in ((":team", "ab"), ("team", "c"), ("a_b", "d"), ("nobody", "")):
+            found = [index.name.index for index in unit.indexes.naming(principal)]
+            assert found == list(names), principal
+
+
+def test_options_of_many_change_at_once_and_their_bases_stay(database: Database) -> None:
+    with database.writing() as unit:
+        base, other = add_stage(unit), add_stage(unit, "dev/other")
+        options = {"bases": ("dev/base",), "acl_read": ("dev", ":team")}
+        top = unit.indexes.add(IndexName(DEV, "top"), "stage", options, NOW, has_upstream=False)
+        unit.indexes.change_lists([])
+        unit.indexes.change_lists(
+            [
+                (top, {**top.options, "acl_read": ("dev",)}),
+                (other, {**other.options, "title": "x"}),
+            ]
+        )
+    with database.reading() as unit:
+        changed = unit.indexes.get(top.name)
+        assert changed is not None
+        assert changed.options == {"bases": ("dev/base",), "acl_read": ("dev",)}
+        assert unit.indexes.heirs(base.name) == [top.name]
+        assert unit.indexes.get(base.name) == base
+        titled = unit.indexes.get(other.name)
+        assert titled is not None
+        assert titled.options["title"] == "x"
+
+
+def test_a_list_names_somebody_in_an_index_and_perhaps_in_its_bases(database: Database) -> None:
+    everyone, anna = (":ANONYMOUS:",), ("anna", "a_na")
+    made = {
+        "dev/open": {"acl_read": everyone, "acl_upload": ()},
+        "dev/closed": {"acl_read": anna, "acl_upload": everyone},
+        "dev/heir": {"bases": ("dev/open",), "acl_read": everyone},
+        "dev/half": {"bases": ("dev/open", "dev/closed"), "acl_read": everyone},
+        "dev/deep": {"bases": ("dev/half",), "acl_read": everyone},
+        "dev/without": {},
+        "dev/last": {"bases": ("dev/without",), "acl_read": everyone},
+    }
+    with database.writing() as unit:
+        unit.users.add(a_user())
+        for name, options in made.items():
+            unit.indexes.add(IndexName.parse(name), "stage", options, NOW, has_upstream=False)
+
+    def named(option: str, principal: str, *, with_bases: bool) -> set[str]:
+        with database.reading() as unit:
+            return {
+                name
+                for name in [*made, "dev/none", "none/open"]
+                if unit.indexes.lists(
+                    IndexName.parse(name), option, principal, with_bases=with_bases
+                )
+            }
+
+    itself = {"dev/open", "dev/heir", "dev/half", "dev/deep", "dev/last"}
+    assert named("acl_read", ":ANONYMOUS:", with_bases=False) == itself
+    assert named("acl_read", ":ANONYMOUS:", with_bases=True) == {"dev/open", "dev/heir"}
+    assert named("acl_upload", ":ANONYMOUS:", with_bases=False) == {"dev/closed"}
+    assert named("acl_read", "anna", with_bases=True) == {"dev/closed"}
+    assert named("acl_read", "ann", with_bases=False) == set()

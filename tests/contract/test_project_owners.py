@@ -100,6 +100,24 @@ def test_requests_are_dropped_for_one_name_in_one_stage(database: Database) -> N
         assert unit.owners.requests(following) == [asked()]
 
 
+def test_the_request_of_one_user_is_dropped_alone(database: Database) -> None:
+    with database.writing() as unit:
+        base, following = two_stages(unit)
+        ensure_user(unit, ANA)
+        for index, request in (
+            (base, asked()),
+            (base, asked(user=ANA)),
+            (base, asked(OTHER, user=ANA)),
+            (following, asked(user=ANA)),
+        ):
+            unit.owners.request(index, request)
+        assert unit.owners.drop_requests(base, DEMO, ANA) == 1
+        assert unit.owners.drop_requests(base, DEMO, ANA) == 0
+        assert unit.owners.drop_requests(base, DEMO, UserName("nobody")) == 0
+        assert set(unit.owners.requests(base)) == {asked(), asked(OTHER, user=ANA)}
+        assert unit.owners.requests(following) == [asked(user=ANA)]
+
+
 def test_an_index_takes_its_owners_and_requests_with_it(database: Database) -> None:
     with database.writing() as unit:
         base, following = two_stages(unit)

@@ -103,9 +103,16 @@ def test_publishers_are_listed_by_index_and_by_issuer_oldest_first(database: Dat
                 unit.publishers.of_index(second),
                 unit.publishers.of_issuer(first),
                 unit.publishers.of_issuer(team),
+                unit.publishers.all(),
             )
         ]
-    assert listed == [["old", "team", "new"], ["elsewhere"], ["elsewhere", "old", "new"], ["team"]]
+    assert listed == [
+        ["old", "team", "new"],
+        ["elsewhere"],
+        ["elsewhere", "old", "new"],
+        ["team"],
+        ["elsewhere", "old", "team", "new"],
+    ]
 
 
 @pytest.mark.parametrize(
@@ -127,23 +134,30 @@ def test_what_a_publisher_names_must_be_there(
         assert not unit.publishers.is_used()
 
 
-def test_a_publisher_is_deleted_from_its_own_index_with_its_tokens(database: Database) -> None:
-    made = {"p1": "p1", "both": "p2,p1", "other": "p2", "longer": "p11", "none": None}
+def test_a_publisher_is_deleted_from_its_own_index_alone(database: Database) -> None:
     with database.writing() as unit:
         base, other = add_stage(unit), add_stage(unit, "dev/other")
         add_issuer(unit)
         unit.publishers.add(a_publisher())
-        for token_id, publisher in made.items():
-            unit.tokens.add(a_token(token_id, kind=TokenKind.TRUSTED, publisher=publisher))
         assert not unit.publishers.delete(other, "p1")
         assert not unit.publishers.delete(base, "p")
-        assert len(unit.tokens.of_user(DEV)) == len(made)
         assert unit.publishers.delete(base, "p1")
         assert not unit.publishers.delete(base, "p1")
     with database.reading() as unit:
-        left = {token.id for token in unit.tokens.of_user(DEV)}
-        assert left == {"other", "longer", "none"}
         assert unit.publishers.of_index(base) == []
+
+
+def test_the_tokens_of_a_publisher_are_found_also_where_they_are_those_of_others(
+    database: Database,
+) -> None:
+    made = {"p1": "p1", "both": "p2,p1", "other": "p2", "longer": "p11", "none": None}
+    with database.writing() as unit:
+        ensure_user(unit, "dev")
+        for token_id, publisher in made.items():
+            unit.tokens.add(a_token(token_id, kind=TokenKind.TRUSTED, publisher=publisher))
+    with database.reading() as unit:
+        assert [token.id for token in unit.tokens.made_for("p1")] == ["both", "p1"]
+        assert unit.tokens.made_for("p") == []
 
 
 def test_publishers_go_with_their_user_and_their_index(database: Database) -> None:

@@ -146,7 +146,7 @@ def test_a_team_is_set_up_changed_and_left_alone(
 
     file = write(TEAM.replace('acl_upload = [":release"]', 'acl_upload = ["team", ":release"]'))
     line = "~ index team/prod: acl_upload: :release → team, :release\n"
-    assert run("plan", file, "--check", status=1).out == line
+    assert run("plan", file, "--check", status=3).out == line
     assert run("apply", file, "--yes").out == line
     assert root.index("team/prod").data["acl_upload"] == ["team", ":release"]
     assert root.index("team/prod").data["first_upload"] == "restricted"
@@ -165,6 +165,43 @@ def test_what_the_server_says_in_other_words_is_no_difference(
     assert run("plan", file).out == "= nothing to do\n"
     assert run("apply", file).out == "= nothing to do\n"
     assert serial_of(server) == serial
+
+
+def test_what_is_exported_makes_another_server_the_same(
+    run: Run,
+    write: Write,
+    server: ServerProcess,
+    upstream: LocalUpstream,
+    tmp_path: Path,
+) -> None:
+    text = TEAM + SLOPPY.replace("UPSTREAM", upstream.url.rstrip("/"))
+    run("apply", write(text), "--yes")
+    exported, serial = tmp_path / "exported.toml", serial_of(server)
+    run("export", exported)
+    document = tomllib.loads(exported.read_text())
+    assert document["users"]["ana"] == {"email": "ana@example.com", "title": "Ana"}
+    assert document["indexes"]["team/prod"] == {
+        "bases": ["team/base"],
+        "volatile": False,
+        "acl_read": [":AUTHENTICATED:"],
+        "acl_upload": [":release"],
+        "acl_delete": [],
+        "acl_admin": [],
+        "owned_projects": True,
+        "first_upload": "restricted",
+        "owners": {"example": [":release"]},
+    }
+    planned = run("plan", exported, "--check")
+    assert (planned.out, planned.err) == ("= nothing to do\n", "")
+    assert serial_of(server) == serial
+
+    with ServerProcess(tmp_path / "other", public_index=upstream.url) as other:
+        machine = Machine(tmp_path / "elsewhere")
+        machine.run("stillroom", "use", other.url)
+        typed = f"{other.root_password}\n"
+        machine.run("stillroom", "login", "root", "--password-stdin", typed=typed)
+        machine.run("stillroom", "apply", exported, "--yes")
+        assert machine.run("stillroom", "export").out == exported.read_text()
 
 
 def test_what_stopped_half_way_goes_on(

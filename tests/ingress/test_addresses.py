@@ -189,7 +189,7 @@ def test_h17_a_search_is_for_text(wire: NewWire, root: httpx.Client, text: bytes
 
 
 BROKEN = [
-    b"", b"{", b"[" * 100_000, b'{"user": ' + b"9" * 5_000 + b"}", b'{"user": NaN}', b"\xff{}",
+    b"", b"{", b"[" * 20_000, b'{"user": ' + b"9" * 5_000 + b"}", b'{"user": NaN}', b"\xff{}",
     b'{"user": "\\ud800", "password": "x"}', b'{"user": "a", "user": "b"}', b'{"user": null}',
 ]  # fmt: skip
 

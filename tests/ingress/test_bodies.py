@@ -16,7 +16,7 @@ import pytest
 
 from support.distributions import make_wheel
 from support.forms import encode, form_of
-from support.raw_http import Wire, spooled_by
+from support.raw_http import PATIENCE, Wire, spooled_by
 from support.servers import ServerProcess
 
 NewWire = Callable[..., Wire]
@@ -62,8 +62,13 @@ def test_a_stranger_cannot_make_the_server_keep_a_body(
 LARGE = {
     "H-09 JSON": (b"PUT /root/new", 1024 * 1024 + 1, 413, "body: a JSON body is at most 1 MiB."),
     "H-09 JSON that anybody may send": (b"POST /+login", GIBIBYTE, 413, "1 MiB"),
+    "H-09 JSON of a stranger": (b"POST /+login", 100_000, 413, "32 KiB"),
+    "H-09 an identity token": (b"POST /_/oidc/mint-token", 100_000, 413, "32 KiB"),
+    "a body for a probe": (b"GET /+live", 100_000, 413, "has none"),
+    "a body for HEAD": (b"HEAD /+api", 100_000, 413, ""),
+    "a body for DELETE": (b"DELETE /root/stage", 100_000, 413, "has none"),
     "H-09 a form": (b"POST /root/stage/", MAX_FILE + MAX_FORM + 1, 413, "max_file_size"),
-    "a body for a page": (b"GET /root/stage", 10 * GIBIBYTE, 413, "1 MiB"),
+    "a body for a page": (b"GET /root/stage", 10 * GIBIBYTE, 413, "has none"),
     "a body for nothing": (b"POST /root/absent/", 100_000, 404, "root/absent"),
     "a body for no method": (b"PUT /+api", 100_000, 405, "not possible"),
 }
@@ -74,15 +79,47 @@ def test_a_body_that_is_not_wanted_is_refused_before_it_comes(
     wire: NewWire, server: ServerProcess, basic: bytes, what: str
 ) -> None:
     line, length, status, words = LARGE[what]
+    sender = b"X-Sender: a stranger" if words == "32 KiB" else basic
     with wire() as client:
         client.send(
-            request(line, basic, b"Accept: application/json", b"Content-Length: %d" % length)
+            request(line, sender, b"Accept: application/json", b"Content-Length: %d" % length)
         )
-        answer = client.answer()
+        answer = client.answer(head=line.startswith(b"HEAD"))
         assert answer.status == status
         assert words in answer.text
         assert answer.headers["content-type"] == "application/json"
     assert spooled_by(server.pid) == 0
+
+
+OPEN = (b"GET /+live", b"HEAD /+api", b"POST /+login", b"POST /_/oidc/mint-token")
+
+
+@pytest.mark.parametrize("line", OPEN)
+def test_chunks_of_strangers_reach_no_disk(
+    wire: NewWire, server: ServerProcess, line: bytes
+) -> None:
+    for _ in range(5):
+        client = wire().send(request(line, b"Transfer-Encoding: chunked"))
+        client.send(b"f0000\r\n" + b"x" * 900_000)
+        assert client.answer(head=line.startswith(b"HEAD")).status == 413
+        assert spooled_by(server.pid) == 0
+
+
+def test_a_body_goes_with_its_client(
+    wire: NewWire, server: ServerProcess, root: httpx.Client, basic: bytes
+) -> None:
+    with wire() as client:
+        client.send(request(b"POST /root/stage/", basic, b"Content-Length: 3000000"))
+        client.send(b"x" * 2_000_000)
+        wait_until(lambda: spooled_by(server.pid) > 1_000_000)
+    wait_until(lambda: spooled_by(server.pid) == 0)
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def test_who_writes_on_sees_the_answer_and_no_reset(wire: NewWire, root: httpx.Client) -> None:

@@ -172,3 +172,20 @@ def test_requests_one_after_the_other_are_answered_in_order(
         client.send((get() + login + get(target=b"/+live")) * 20)
         statuses = [client.answer().status for _ in range(60)]
         assert statuses == [200, 400, 200] * 20
+
+
+@pytest.mark.parametrize("options", [b"close", b"close, TE", b"TE , Close"])
+def test_a_client_that_says_close_among_other_options_is_closed(
+    wire: NewWire, options: bytes
+) -> None:
+    with wire() as client:
+        answer = client.send(get(b"Connection: " + options, b"TE: trailers")).answer()
+        assert (answer.status, answer.headers["connection"]) == (200, "close")
+        assert client.is_closed_within(5)
+
+
+def test_other_options_of_a_connection_keep_it_open(wire: NewWire) -> None:
+    with wire() as client:
+        for _ in range(2):
+            asked = get(b"Connection: keep-alive, TE, closed", b"TE: trailers")
+            assert client.send(asked).answer().status == 200

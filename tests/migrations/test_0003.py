@@ -55,6 +55,8 @@ ROWS: dict[str, list[dict[str, Any]]] = {
         _token("t2", "all", None, "for CI"),
         _token("t3", "read", None, "login"),
         _token("t4", "all", ["dev/base", "dev/closed"], ""),
+        _token("t5", "read", ["dev/gone", "dev/base"], ""),
+        _token("t6", "all", ["dev/gone", "gone/base"], ""),
     ],
     "indexes": [
         _index(1, "base", "stage", {"bases": [], "acl_upload": ["dev", ":ci"], "volatile": True}),
@@ -133,7 +135,8 @@ def test_tokens_may_do_what_they_might(database: SqlDatabase) -> None:
     with database.reading() as unit:
         tokens = {token.id: token for token in unit.tokens.of_user(DEV)}
     kinds = {token_id: token.kind for token_id, token in tokens.items()}
-    assert kinds == {"t1": TokenKind.LOGIN} | dict.fromkeys(("t2", "t3", "t4"), TokenKind.MADE)
+    made = ("t2", "t3", "t4", "t5")
+    assert kinds == {"t1": TokenKind.LOGIN} | dict.fromkeys(made, TokenKind.MADE)
     assert tokens["t1"].limits is None
     assert tokens["t2"].limits is None
     assert tokens["t3"].limits == TokenLimits((Grant(frozenset({Action.READ})),))
@@ -142,6 +145,17 @@ def test_tokens_may_do_what_they_might(database: SqlDatabase) -> None:
     assert tokens["t2"] == Token(
         "t2", DEV, b"t2", TokenKind.MADE, None, NOW, NOW + DAY, note="for CI"
     )
+
+
+def test_tokens_do_not_name_indexes_that_are_gone(database: SqlDatabase) -> None:
+    """Else they would reach whatever is made under that name later."""
+    with database.reading() as unit:
+        tokens = {token.id: token for token in unit.tokens.of_user(DEV)}
+    assert tokens["t5"].limits == TokenLimits(
+        (Grant(frozenset({Action.READ}), frozenset({STAGE})),)
+    )
+    # It was good for nothing else.
+    assert "t6" not in tokens
 
 
 def test_a_token_is_still_found_by_its_digest(database: SqlDatabase) -> None:

@@ -81,6 +81,11 @@ QUESTIONS: dict[str, tuple[Callable[[Unit], object], str]] = {
         "ix_journal_index_name_project_serial",
     ),
     "the last hour": (_audit(since=LAST_HOUR), "ix_journal_at"),
+    "all the time there is": (_audit(since=START), "sqlite_autoindex_journal_1"),
+    "an index in all that time": (
+        _audit(since=START, index=INDEX),
+        "ix_journal_index_name_serial",
+    ),
     "a user in the last hour": (_audit(since=LAST_HOUR, user=UserName("none")), "ix_journal_at"),
     "an hour": (_audit(**ONE_HOUR), "ix_journal_at"),
     "fetches of a project": (_fetches(project=PROJECT), "sqlite_autoindex_fetches_1"),
@@ -88,7 +93,14 @@ QUESTIONS: dict[str, tuple[Callable[[Unit], object], str]] = {
     "fetches in an hour": (_fetches(**ONE_HOUR), "ix_fetches_minute"),
     "fetches from an index in an hour": (
         _fetches(index="dev/3", **ONE_HOUR),
-        "ix_fetches_minute",
+        "ix_fetches_asked_minute",
+    ),
+    "fetches from an index": (_fetches(index="dev/3"), "ix_fetches_asked_minute"),
+    "fetches of what lives in an index": (_fetches(index="dev/base"), "ix_fetches_held_minute"),
+    "fetches from an index without any": (_fetches(index="dev/none"), "ix_fetches_held_minute"),
+    "fetches of a project from an index": (
+        _fetches(index="dev/base", project=PROJECT),
+        "sqlite_autoindex_fetches_1",
     ),
     "what is expired": (
         lambda unit: unit.journal.expired(START + timedelta(days=9), ["audit"]),

@@ -2,7 +2,7 @@
 
 from stillroom_server.domain.errors import Conflict
 from stillroom_server.domain.indexes import Index
-from stillroom_server.domain.names import IndexName, ProjectName
+from stillroom_server.domain.names import IndexName, ProjectName, UserName
 from stillroom_server.services.ports import ProjectRequest
 
 from .fake_repositories import Repository
@@ -46,9 +46,15 @@ class FakeProjectOwners(Repository):
         tables.requests[key] = request
         return True
 
-    def drop_requests(self, index: Index, project: ProjectName) -> int:
+    def drop_requests(
+        self, index: Index, project: ProjectName, user: UserName | None = None
+    ) -> int:
         requests = self._to_write.requests
-        gone = [key for key in requests if key[:2] == (index.id, project)]
+        gone = [
+            key
+            for key, one in requests.items()
+            if key[:2] == (index.id, project) and user in {None, one.user}
+        ]
         for key in gone:
             del requests[key]
         return len(gone)

@@ -36,6 +36,9 @@ class FakePublishers(Repository):
     def is_used(self) -> bool:
         return bool(self._publishers)
 
+    def all(self) -> list[Publisher]:
+        return self._publishers
+
     def of_issuer(self, issuer: Issuer) -> list[Publisher]:
         return [each for each in self._publishers if each.issuer == issuer.url]
 
@@ -57,9 +60,6 @@ class FakePublishers(Repository):
         if all(publisher.id != publisher_id for publisher in self.of_index(index)):
             return False
         del tables.publishers[publisher_id]
-        for token in list(tables.tokens.values()):
-            if publisher_id in (token.publisher or "").split(","):
-                del tables.tokens[token.id]
         return True
 
     def use(self, issuer: Issuer, token_id: str, expires: datetime) -> bool:

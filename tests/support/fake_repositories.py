@@ -107,6 +107,10 @@ class FakeUsers(Repository):
         }
 
 
+def _listed(publishers: str | None) -> list[str]:
+    return (publishers or "").split(",")
+
+
 class FakeTokens(Repository):
     def add(self, token: Token) -> None:
         tables = self._to_write
@@ -132,6 +136,10 @@ class FakeTokens(Repository):
             t for t in self._tables.tokens.values() if t.limits and index in t.limits.indexes
         ]
         return sorted(tokens, key=lambda token: (token.created, token.id))
+
+    def made_for(self, publisher: str) -> list[Token]:
+        made = [t for t in self._tables.tokens.values() if publisher in _listed(t.publisher)]
+        return sorted(made, key=lambda token: (token.created, token.id))
 
     def limit(self, token: Token, limits: TokenLimits) -> None:
         self._to_write.tokens[token.id] = replace(token, limits=limits)
@@ -173,6 +181,14 @@ class FakeIndexes(Repository):
                 waiting += index.bases
         return list(found.values())
 
+    def lists(self, name: IndexName, option: str, principal: str, *, with_bases: bool) -> bool:
+        index = self.get(name)
+        if index is None or principal not in index.acl(option):
+            return False
+        return not with_bases or all(
+            principal in base.acl(option) for base in self.with_bases(name)
+        )
+
     def of_user(self, user: UserName) -> list[Index]:
         return [index for index in self.all() if index.name.user == user]
 
@@ -199,6 +215,20 @@ class FakeIndexes(Repository):
         if index.id not in self._to_write.indexes:
             raise NotFound(f"index: {index.name} does not exist")
         return self._store(replace(index, options=options))
+
+    def naming(self, principal: str) -> list[Index]:
+        lists = {index.id: index.options.values() for index in self.all()}
+        named = {
+            index_id
+            for index_id, values in lists.items()
+            if any(isinstance(value, tuple) and principal in value for value in values)
+        }
+        return [index for index in self.all() if index.id in named]
+
+    def change_lists(self, changes: Sequence[tuple[Index, Options]]) -> None:
+        for index, options in changes:
+            kept = {key: value for key, value in index.options.items() if key == "bases"}
+            self.change(index, {**options, **kept})
 
     def delete(self, index: Index) -> None:
         tables = self._to_write

@@ -59,6 +59,7 @@ class FakeDatabase:
         self._clock = clock
         self._committed = Tables()
         self._writer_turn = threading.Lock()
+        self.writes = 0
 
     @contextmanager
     def reading(self) -> Iterator[FakeUnit]:
@@ -68,6 +69,7 @@ class FakeDatabase:
     @contextmanager
     def writing(self) -> Iterator[FakeUnit]:
         with one_unit("writing"), self._writer_turn:
+            self.writes += 1
             tables = self._committed.snapshot()
             unit = FakeUnit(tables, self._clock, writable=True)
             yield unit

@@ -51,7 +51,9 @@ UPLOADERS = {UPLOADER, OWNER, ROOT, HERE_TOKEN}
 SEND_FORM = {"content": FORM, "headers": FORM_HEADERS}
 PAGE = {"headers": {"Accept": HTML}}
 LOGIN = {"json": {"user": "root", "password": ROOT_PASSWORD}}
-PUBLISHER = {"json": {"issuer": "https://issuer.example", "claims": {"sub": "a job"}}}
+PUBLISHER = {
+    "json": {"issuer": "https://issuer.example", "claims": {"sub": "a job"}, "user": "owner"}
+}
 YANK = {"json": {"yanked": "broken"}}
 PUSH = {
     "json": {"name": "example", "version": "1.0", "targetindex": "owner/target"},
@@ -102,6 +104,7 @@ GUARDED_ROWS = (
     Row("issuers", "GET", "/+issuers", {ROOT}),
     Row("issuers", "POST", "/+issuers", {ROOT}, 201, {"json": {"url": "https://new.example"}}),
     Row("issuer", "DELETE", "/+issuers/{idle_issuer}", {ROOT}),
+    Row("all_publishers", "GET", "/+publishers", {ROOT}),
     Row("audit", "GET", "/+audit", {ROOT}),
     Row("fetches", "GET", "/+fetches", {ROOT}),
     Row("tokens", "GET", "/owner/+tokens", ACCOUNT),
@@ -155,7 +158,8 @@ GUARDED_ROWS = (
         {"json": {"owners": ["uploader"]}},
     ),
     Row("publishers", "GET", "/owner/private/+publishers", MANAGERS),
-    Row("publishers", "POST", "/owner/private/+publishers", MANAGERS, 201, PUBLISHER),
+    # The setting `user_publishers` lets others add some.
+    Row("publishers", "POST", "/owner/private/+publishers", {ROOT}, 201, PUBLISHER),
     Row("publisher", "DELETE", "/owner/private/+publishers/{publisher}", MANAGERS),
     Row("requests", "GET", "/owner/private/+requests", MANAGERS),
     Row("project_requests", "DELETE", "/owner/private/+requests/asked", MANAGERS),

@@ -76,7 +76,7 @@ def populate(site: Site) -> tuple[dict[str, str], str]:
     assert send(site.user("uploader"), "owner/private", ASKED_WHEEL).status_code == 403
     for url in (PUBLISHER["json"]["issuer"], "https://idle.example"):
         assert site.root.post("/+issuers", json={"url": url}).status_code == 201
-    assert owner.post("/owner/private/+publishers", **PUBLISHER).status_code == 201
+    assert site.root.post("/owner/private/+publishers", **PUBLISHER).status_code == 201
     wanted = {
         READ_TOKEN: {"allow": ["read"]},
         ELSEWHERE_TOKEN: {"indexes": ["owner/target"]},

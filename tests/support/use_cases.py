@@ -7,6 +7,7 @@ from typing import Any
 
 from stillroom_server.domain.addresses import PrivateUpstreams
 from stillroom_server.domain.distributions import parse_filename
+from stillroom_server.domain.events import Event
 from stillroom_server.domain.identity import Credentials, Identity
 from stillroom_server.domain.indexes import Index
 from stillroom_server.domain.lineage import Lineage
@@ -20,6 +21,8 @@ from stillroom_server.services.catalog import Catalog
 from stillroom_server.services.companions import Companions
 from stillroom_server.services.downloads import Downloads
 from stillroom_server.services.eviction import Eviction
+from stillroom_server.services.explanations import Explanations
+from stillroom_server.services.file_uses import FileUses
 from stillroom_server.services.files import Address, Content, FileService
 from stillroom_server.services.groups import GroupService
 from stillroom_server.services.guesses import Guesses, GuessLimits
@@ -34,7 +37,6 @@ from stillroom_server.services.ports import Unit
 from stillroom_server.services.prefetch import Prefetch
 from stillroom_server.services.project_lists import ProjectLists
 from stillroom_server.services.releases import Releases
-from stillroom_server.services.rights import Rights
 from stillroom_server.services.setup import set_up
 from stillroom_server.services.statuses import Statuses
 from stillroom_server.services.sweep import Sweep
@@ -42,7 +44,6 @@ from stillroom_server.services.token_uses import TokenUses
 from stillroom_server.services.tokens import IssuedToken, TokenService
 from stillroom_server.services.uploads import Uploads
 from stillroom_server.services.users import UserService
-from stillroom_server.services.uses import Uses
 
 from .clock import SetClock
 from .distributions import Distribution
@@ -92,7 +93,7 @@ class UseCases:
         self.authenticator = Authenticator(
             plugins,
             AccountChecks(database, self.hasher, clock),
-            PasswordGuard(PasswordMemory(), self.guesses),
+            PasswordGuard(PasswordMemory(), self.guesses, self.hasher),
             self.memberships,
             self.token_uses,
             clock,
@@ -108,11 +109,11 @@ class UseCases:
         self.companions = Companions(
             database, store, self.upstream, self.inspector, self.mirrors, clock
         )
-        self.uses = Uses(database, clock)
+        self.file_uses = FileUses(database, clock)
         self.files = FileService(
-            database, store, self.mirrors, self.downloads, self.companions, self.uses, clock
+            database, store, self.mirrors, self.downloads, self.companions, self.file_uses, clock
         )
-        self.eviction = Eviction(database, store, self.mirrors, self.uses)
+        self.eviction = Eviction(database, store, self.mirrors, self.file_uses)
         self.prefetch = Prefetch(self.mirrors, self.files)
         self.catalog = Catalog(database, self.pages)
         self.groups = GroupService(database, clock)
@@ -129,7 +130,7 @@ class UseCases:
             database, store, self.inspector, self.access, self.mirrors, self.files, clock
         )
         self.owners = Owners(database)
-        self.rights = Rights(database, self.access, self.memberships)
+        self.explanations = Explanations(database, self.access, self.memberships)
         self.statuses = Statuses(database)
         self.tokens = TokenService(database, self.authenticator, clock, login_seconds=3600)
         self.uploads = Uploads(database, store, self.inspector, clock, max_size=100_000)
@@ -196,6 +197,11 @@ class UseCases:
         """The kinds of all events so far, in order."""
         with self.database.reading() as unit:
             return [entry.event.kind.value for entry in unit.journal.since(0, 10_000)]
+
+    def last_event(self) -> Event:
+        """The newest event."""
+        with self.database.reading() as unit:
+            return unit.journal.since(0, 10_000)[-1].event
 
     @contextmanager
     def recorded(self) -> Iterator[list[str]]:

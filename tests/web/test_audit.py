@@ -61,6 +61,17 @@ def test_an_entry_says_who_did_what_by_which_token_and_from_where(
     assert entry["at"].endswith("Z")
 
 
+def test_a_change_of_options_tells_who_was_let_in_and_who_out(
+    site: Site, dev: httpx.Client
+) -> None:
+    dev.patch("/dev/stage", json=["acl_upload+=ann", "acl_upload-=dev", "title=Team"])
+    changed, _created = entries(dev, "/dev/stage/+audit")
+    assert changed["details"]["options"] == {
+        "acl_upload": {"added": ["ann"], "removed": ["dev"]},
+        "title": {"from": None, "to": "Team"},
+    }
+
+
 def test_an_entry_names_the_request_as_its_answer_did(site: Site, dev: httpx.Client) -> None:
     answer = dev.patch("/dev", json={"title": "new"})
     assert entries(site.root)[0]["request"] == answer.headers["X-Request-ID"]
@@ -172,6 +183,32 @@ def test_a_fetch_says_who_got_which_file_from_where(site: Site, dev: httpx.Clien
         }
     assert len(fetches(site, dev, "/dev/heir/+fetches")) == len(found)
     assert len(fetches(site, dev, "/dev/stage/+fetches")) == len(found)
+
+
+def test_an_index_that_comes_again_tells_nothing_of_the_one_that_was(
+    clock: Any, site: Site, dev: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(site.database, "_clock", clock)
+    upload(dev, "dev/stage", WHEEL)
+    assert dev.get(file_url("dev/stage", "demo", WHEEL)).status_code == 200
+    assert len(fetches(site, dev, "/dev/stage/+fetches")) == 1
+    assert dev.delete("/dev/stage").status_code == 201
+    clock.advance(60)
+    new_index(dev, "dev/stage")
+    assert kinds(entries(dev, "/dev/stage/+audit")) == ["index-created"]
+    assert entries(dev, "/dev/stage/+audit", project="demo") == []
+    for since in ({}, {"since": "2001-02-03"}):
+        assert fetches(site, dev, "/dev/stage/+fetches", **since) == []
+    upload(dev, "dev/stage", SDIST)
+    # Of the minute in which it was created, everything is told.
+    assert dev.get(file_url("dev/stage", "demo", SDIST)).status_code == 200
+    assert kinds(entries(dev, "/dev/stage/+audit")) == ["file-added", "index-created"]
+    [row] = fetches(site, dev, "/dev/stage/+fetches")
+    assert row["filename"] == SDIST.filename
+    # Root sees both.
+    assert kinds(entries(site.root, index="dev/stage", project="demo")) == ["file-added"] * 2
+    assert len(kinds(entries(site.root, index="dev/stage"))) == 5
+    assert len(fetches(site, site.root, index="dev/stage")) == 2
 
 
 def test_an_anonymous_fetch_has_an_address_at_least(site: Site, dev: httpx.Client) -> None:

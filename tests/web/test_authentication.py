@@ -122,7 +122,18 @@ def test_on_open_paths_wrong_credentials_count_as_none(shared_site: Site, mistak
     token = new_token(shared_site.user("dev"), "dev")["token"]
     client = shared_site.client(**MISTAKES[mistake](token))
     assert who_is(client) == ""
-    assert client.get("/").status_code == 200
+    assert client.get("/+live").status_code == 200
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_with_wrong_credentials_nobody_is_shown_what_strangers_see(
+    shared_site: Site, mistake: str
+) -> None:
+    token = new_token(shared_site.user("dev"), "dev")["token"]
+    client = shared_site.client(**MISTAKES[mistake](token))
+    for path in ("/", "/+status"):
+        answer = client.get(path)
+        assert (answer.status_code, answer.json()["message"]) == (401, WRONG)
 
 
 def test_wrong_credentials_do_not_read_what_is_open_to_everyone(site: Site) -> None:

@@ -138,9 +138,30 @@ def test_the_setting_says_who_reads_a_new_stage(make_site: Callable[..., Site]) 
     assert friend.get("/dev/stage").status_code == 200
     assert site.new_user("other").get("/dev/stage").status_code == 403
     assert site.anonymous.get("/dev/open").status_code == 200
+    # The audit tells it, for the setting may be another one by the time that somebody asks.
+    [created] = dev.get("/dev/stage/+audit").json()["result"]
+    assert created["details"]["options"]["acl_read"] == ["dev", "friend"]
 
 
 # Shown
+
+
+def test_strangers_see_no_access_lists_where_everybody_reads(site: Site) -> None:
+    dev, other = site.new_user("dev"), site.new_user("other")
+    new_index(dev, "dev/open", acl_read=":ANONYMOUS:", acl_upload="dev,ann", title="Open")
+    lists = {"acl_read", "acl_upload", "acl_delete", "acl_admin"}
+    known, shown = other.get("/dev/open"), site.anonymous.get("/dev/open")
+    rest = {k: v for k, v in known.json()["result"].items() if k not in lists}
+    assert lists < set(known.json()["result"])
+    assert shown.json() == {"type": "indexconfig", "result": rest}
+    # Who guesses the lists cannot see by a digest that they are right.
+    assert "ETag" in known.headers
+    assert "ETag" not in shown.headers
+    listed = site.anonymous.get("/").json()["result"]
+    assert all(
+        lists.isdisjoint(index) for user in listed.values() for index in user["indexes"].values()
+    )
+    assert lists < set(other.get("/").json()["result"]["dev"]["indexes"]["open"])
 
 
 @pytest.mark.parametrize("path", ["/dev/stage", "/dev/stage/"])

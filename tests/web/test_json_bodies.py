@@ -35,6 +35,9 @@ NO_JSON = {
     "latin-1": '{"name": "é"}'.encode("latin-1"),
     "a depth of 100,000": b"[" * 100_000 + b"]" * 100_000,
     "a depth of 1,000 in an object": b'{"a":' * 1_000 + b"1" + b"}" * 1_000,
+    "values without end": b"[" + b"[]," * 10_000 + b"[]]",
+    "numbers without end": b'{"a":[' + b"1," * 20_000 + b"1]}",
+    "101 levels of lists and objects": b'[{"a":' * 51 + b"1" + b"}]" * 51,
     "a number of 5,000 digits": b'{"expires_in": ' + b"9" * 5_000 + b"}",
     "a float out of range": b'{"expires_in": 1e999}',
     "NaN": b'{"expires_in": NaN}',
@@ -88,6 +91,30 @@ def test_a_body_over_a_mebibyte_is_too_large(
     with shared_site.unchanged():
         answer = root.request(method, path, content=body, headers=JSON)
     assert answer.status_code == 413
+
+
+@pytest.mark.parametrize("path", ["/+login", "/_/oidc/mint-token", "/_/oidc/burn-token"])
+def test_who_is_not_logged_in_may_send_32_kibibytes(shared_site: Site, path: str) -> None:
+    for size, words in ((32 * 1024, None), (32 * 1024 + 1, "at most 32 KiB")):
+        body = b'{"a":"' + b"x" * (size - 8) + b'"}'
+        assert len(body) == size
+        answer = shared_site.anonymous.post(path, content=body, headers=JSON)
+        assert answer.status_code in {400, 413, 422}
+        assert (words or "32 KiB") in answer.text if words else "32 KiB" not in answer.text
+
+
+def test_many_values_are_told_apart_from_too_many(shared_site: Site, root: httpx.Client) -> None:
+    names = [f"name-{number}" for number in range(15_000)]
+    answer = root.patch("/dev/stage", json={"surprise": names})
+    assert faulty_fields(answer) == {"surprise"}
+
+
+def test_an_answer_stays_short_whatever_was_wrong(shared_site: Site, root: httpx.Client) -> None:
+    operations = root.patch("/dev/stage", json=["nonsense"] * 10_000)
+    assert faulty_fields(operations) == {"body"}
+    keys = root.patch("/dev/stage", json={f"key{number}": 1 for number in range(10_000)})
+    assert len(faulty_fields(keys)) == 100
+    assert max(len(operations.content), len(keys.content)) < 200_000
 
 
 @pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", None])

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator, Mapping
 import httpx
 import pytest
 
+from stillroom_server.services.access import Access
+from stillroom_server.services.accounts import Authenticator
 from stillroom_server.web.routes import ROUTES
 from support.hushed import STRANGERS, hush, strangers_of
 from support.observer import Observer, Seen
@@ -16,6 +18,7 @@ from support.permission_table import (
     ELSEWHERE_TOKEN,
     GUARDED_ROWS,
     KNOWN,
+    OPEN_ROWS,
     OTHER,
     OWNER,
     READERS,
@@ -170,6 +173,64 @@ def test_a_refusal_costs_the_same_when_nothing_is_remembered(
             send(people[brings], world, row, path=twin.path)
         costs.append(cost)
     assert all(cost.counted == costs[0].counted for cost in costs), costs
+
+
+@pytest.mark.parametrize("brings", ["nothing", "a wrong password", "a wrong token"])
+@pytest.mark.parametrize("place", ["owner", "owner/private"])
+def test_discovery_tells_strangers_the_same_of_what_there_is_and_is_not(
+    world: World,
+    observer: Observer,
+    people: Mapping[str, httpx.Client],
+    place: str,
+    brings: str,
+) -> None:
+    row = next(row for row in OPEN_ROWS if row.path == f"/{place}/+api")
+    for cold in (True, False):
+        observer.make_cold()
+        # What is there is remembered, by those who may see it.
+        world.clients[OWNER].get("/owner/private")
+        people[brings].get("/third/thing/+api")
+        seen, costs = [], []
+        for twin in twins(row):
+            if cold:
+                observer.make_cold()
+            with observer.counting() as cost:
+                answer = send(people[brings], world, row, path=twin.path)
+            seen.append(Seen.of(answer, twin.names))
+            costs.append(cost.counted)
+        assert seen[0].status == 200
+        assert seen == seen[:1] * len(seen)
+        assert costs == costs[:1] * len(costs)
+
+
+@pytest.mark.parametrize("brings", [*STRANGERS, OTHER])
+@pytest.mark.parametrize("index", ["owner/private", "owner/absent"])
+def test_a_refusal_of_a_page_is_found_out_once(
+    world: World,
+    people: Mapping[str, httpx.Client],
+    monkeypatch: pytest.MonkeyPatch,
+    brings: str,
+    index: str,
+) -> None:
+    """The gate in front of Pyramid asks first, and what it is told is not asked again."""
+    asked: list[str] = []
+
+    def counted(owner: type, name: str) -> None:
+        original = getattr(owner, name)
+
+        def count(*arguments: object, **how: object) -> object:
+            asked.append(name)
+            return original(*arguments, **how)
+
+        monkeypatch.setattr(owner, name, count)
+
+    counted(Authenticator, "identify")
+    counted(Access, "check_index")
+    answer = people[brings].get(f"/{index}/simple/example/", headers={"Accept": HTML})
+    assert answer.status_code in {401, 403, 404}
+    who = [] if brings == "nothing" else ["identify"]
+    is_known = brings in {"nothing", OTHER}
+    assert asked == [*who, *(["check_index"] if is_known else [])]
 
 
 def test_an_heir_of_a_private_index_costs_strangers_what_nothing_does(

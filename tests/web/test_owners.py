@@ -65,7 +65,7 @@ def test_who_owns_it_not_reads_why_and_what_to_do(
         answer = send(ci, "dev/stage", NEWER, headers={"Accept": accept})
     sentence = (
         "Not allowed: ci may not upload example to dev/stage: owned_projects is on, and ci is not "
-        "among its owners; the index's owner dev, root or who is in acl_admin can change that "
+        "among its owners; the index's owner dev, root, or who is in acl_admin can change that "
         "with `stillroom owner add example ci --index dev/stage`."
     )
     assert answer.status_code == 403
@@ -211,6 +211,22 @@ def test_a_request_is_declined_once(site: Site, dev: httpx.Client, ana: httpx.Cl
         assert dev.delete(f"{REQUESTS}/example").status_code == 404
 
 
+def test_the_request_of_one_of_several_is_declined(
+    site: Site, dev: httpx.Client, ana: httpx.Client, ci: httpx.Client
+) -> None:
+    needs_approval(dev)
+    for client in (ana, ci):
+        send(client, "dev/stage", WHEEL)
+    with site.unchanged():
+        absent = dev.delete(f"{REQUESTS}/example", params={"user": "dev"})
+        wrong = dev.delete(f"{REQUESTS}/example", params={"user": "a b"})
+    assert (absent.status_code, wrong.status_code) == (404, 400)
+    assert absent.json()["message"] == "dev has not asked for a project example in dev/stage."
+    answer = dev.delete(f"{REQUESTS}/example", params={"user": "ana"})
+    assert answer.json()["message"] == "declined example in dev/stage, asked for by ana"
+    assert [one["user"] for one in requests(dev)] == ["ci"]
+
+
 def test_requests_are_for_who_administers_the_index(
     site: Site, dev: httpx.Client, ana: httpx.Client
 ) -> None:
@@ -238,6 +254,18 @@ def test_a_stranger_who_may_upload_learns_nothing_of_owners(site: Site, dev: htt
         nowhere = send(site.anonymous, "dev/nowhere", NEWER)
     assert held.status_code == absent.status_code == nowhere.status_code == 401
     assert held.json() == absent.json() == nowhere.json()
+
+
+@pytest.mark.parametrize("path", [OWNERS, f"{OWNERS}/", EXAMPLE, f"{OWNERS}/absent"])
+def test_owners_are_for_who_is_logged_in_where_everybody_reads(
+    site: Site, dev: httpx.Client, path: str
+) -> None:
+    dev.patch("/dev/stage", json=["acl_read=:ANONYMOUS:"])
+    dev.patch(EXAMPLE, json={"owners": ["ana"]})
+    answer = site.anonymous.get(path)
+    assert answer.status_code == 401
+    assert answer.content == site.anonymous.get("/dev/nowhere/+owners").content
+    assert site.new_user("other").get(path).status_code == (404 if "absent" in path else 200)
 
 
 def test_a_token_for_one_project_uploads_no_other(site: Site, dev: httpx.Client) -> None:

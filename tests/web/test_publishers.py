@@ -15,6 +15,13 @@ from support.site import (
 )
 from support.trusted import AUDIENCE, MINT, add_issuer, add_publisher, audience_of, refusal
 
+
+@pytest.fixture
+def make_site(make_site: Callable[..., Site]) -> Callable[..., Site]:
+    """Who administers an index may add publishers, unless a test says otherwise."""
+    return lambda **settings: make_site(**{"user_publishers": True, **settings})
+
+
 # Issuers
 
 
@@ -26,7 +33,7 @@ def test_issuers_come_and_go_by_root(site: Site, dev: httpx.Client, issuer: Issu
     with site.unchanged():
         held = site.root.delete(f"/+issuers/{made['id']}")
     assert held.status_code == 409
-    assert "publishers" in held.text
+    assert f"jobs of {issuer.url} are still trusted by dev/stage; remove" in held.json()["message"]
     assert dev.delete(f"/dev/stage/+publishers/{publisher['id']}").status_code == 200
     assert site.root.delete(f"/+issuers/{made['id']}").status_code == 200
     assert site.root.delete(f"/+issuers/{made['id']}").status_code == 404
@@ -51,6 +58,24 @@ def test_an_old_token_is_not_used_again_after_its_issuer_was_removed_and_added(
     answer = site.anonymous.post(MINT, json=token)
     assert refusal(answer) == "invalid-token"
     assert "iat" in answer.text
+
+
+def test_who_holds_an_issuer_is_named_up_to_a_few(
+    site: Site, dev: httpx.Client, issuer: Issuer
+) -> None:
+    made = add_issuer(site, issuer)
+    body = {"issuer": issuer.url, "claims": {"sub": SUBJECT}}
+    for number in range(7):
+        new_index(dev, f"dev/i{number}")
+        assert dev.post(f"/dev/i{number}/+publishers", json=body).status_code == 201
+    assert dev.post("/dev/i0/+publishers", json=body).status_code == 201
+    held = site.root.delete(f"/+issuers/{made['id']}").json()["message"]
+    assert "trusted by dev/i0, dev/i1, dev/i2, dev/i3, dev/i4 and 2 more;" in held
+    assert "publisher list --all" in held
+    listed = site.root.get("/+publishers").json()
+    assert listed["type"] == "list:publisher"
+    places = sorted(each["index"] for each in listed["result"])
+    assert places == ["dev/i0", *(f"dev/i{number}" for number in range(7))]
 
 
 @pytest.mark.parametrize(
@@ -157,16 +182,6 @@ def test_only_root_names_another_user(site: Site, dev: httpx.Client, issuer: Iss
     assert missing.status_code == 404
 
 
-def test_a_limited_token_adds_no_publisher_that_reaches_further(
-    site: Site, dev: httpx.Client, issuer: Issuer
-) -> None:
-    add_issuer(site, issuer)
-    body = {"issuer": issuer.url, "claims": {"sub": SUBJECT}}
-    for allow, status in ((["admin"], 403), (["admin", "upload"], 201)):
-        secret = new_token(dev, "dev", allow=allow, indexes=["dev/stage"])["token"]
-        assert site.bearer(secret).post("/dev/stage/+publishers", json=body).status_code == status
-
-
 def test_nobody_is_no_user_for_a_publisher(site: Site, dev: httpx.Client, issuer: Issuer) -> None:
     add_issuer(site, issuer)
     assert dev.patch("/dev/stage", json=["acl_admin=:ANONYMOUS:"]).status_code == 200
@@ -183,3 +198,52 @@ def test_a_publisher_goes_with_its_index_and_its_user(
     assert site.anonymous.get(AUDIENCE).status_code == 404
     new_index(trusted, "dev/stage")
     assert refusal(site.anonymous.post(MINT, json=token)) == "not-enabled"
+
+
+# Who may add one
+
+
+def test_only_root_adds_publishers_unless_the_settings_say_otherwise(
+    make_site: Callable[..., Site], issuer: Issuer
+) -> None:
+    site = make_site(user_publishers=False)
+    dev = site.new_user("dev")
+    new_index(dev, "dev/stage")
+    add_issuer(site, issuer)
+    body = {"issuer": issuer.url, "claims": {"sub": SUBJECT}}
+    with site.unchanged():
+        refused = dev.post("/dev/stage/+publishers", json=body)
+    assert refused.status_code == 403
+    assert "setting user_publishers" in refused.json()["message"]
+    assert add_publisher(site.root, issuer, user="dev")["user"] == "dev"
+
+
+def test_a_limited_token_adds_no_publisher_which_would_outlive_it(
+    site: Site, dev: httpx.Client, issuer: Issuer
+) -> None:
+    add_issuer(site, issuer)
+    limited = site.bearer(new_token(dev, "dev", indexes=["dev/stage"])["token"])
+    body = {"issuer": issuer.url, "claims": {"sub": SUBJECT}}
+    with site.unchanged():
+        refused = limited.post("/dev/stage/+publishers", json=body)
+    assert refused.status_code == 403
+    assert "outlive" in refused.json()["message"]
+
+
+def test_publishers_that_act_for_a_deleted_user_go_one_by_one(
+    site: Site, dev: httpx.Client, issuer: Issuer
+) -> None:
+    site.new_user("bot")
+    add_issuer(site, issuer)
+    own = add_publisher(site.root, issuer, user="dev")
+    made = add_publisher(site.root, issuer, user="bot", claims={"sub": "another job"})
+    before = site.database.serial()
+    assert site.root.delete("/bot").status_code == 200
+    with site.database.reading() as unit:
+        events = [entry.event for entry in unit.journal.since(before, 100)]
+    assert [event.kind for event in events] == ["publisher-removed", "user-deleted"]
+    removed = events[0]
+    assert (removed.actor, removed.user, str(removed.index)) == ("root", "bot", "dev/stage")
+    assert removed.details["id"] == made["id"]
+    left = dev.get("/dev/stage/+publishers").json()["result"]
+    assert [publisher["id"] for publisher in left] == [own["id"]]

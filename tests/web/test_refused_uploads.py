@@ -7,7 +7,7 @@ import pytest
 
 from support.distributions import Distribution, make_sdist, make_wheel
 from support.forms import BOUNDARY, Part, content, encode, form_of, text
-from support.site import Site, faulty_fields, new_index, new_token, send
+from support.site import API, Site, faulty_fields, new_index, new_token, send, upload
 
 WHEEL = make_wheel("example", "1.0", requires_python=">=3.8")
 SDIST = make_sdist("example", "1.0")
@@ -234,6 +234,32 @@ def test_everyone_may_upload_where_acl_upload_says_so(site: Site) -> None:
     assert send(site.anonymous, "dev/open", WHEEL).status_code == 200
     release = dev.get("/dev/open/example/1.0").json()["result"]
     assert release["+links"][0]["log"][0]["who"] is None
+
+
+@pytest.mark.parametrize("accept", [API, "*/*"])
+def test_who_may_only_upload_is_told_nothing_of_what_is_held(site: Site, accept: str) -> None:
+    dev, ann = site.new_user("dev"), site.new_user("ann")
+    new_index(dev, "dev/drop", acl_read="dev", acl_upload="dev,ann,:ANONYMOUS:", volatile=False)
+    upload(dev, "dev/drop", WHEEL)
+    other = make_wheel("example", "1.0", summary="other bytes")
+    uploading = site.bearer(new_token(dev, "dev", allow=["upload"])["token"])
+    exists = (
+        f"File already exists ('{WHEEL.filename}') in the non-volatile index dev/drop; "
+        "upload a new version instead."
+    )
+    clients = (ann, site.anonymous, uploading)
+    for client in clients:
+        answer = send(client, "dev/drop", other, headers={"Accept": accept})
+        assert answer.status_code == 409
+        assert exists in answer.text
+    assert WHEEL.sha256 in send(dev, "dev/drop", other).text
+    dev.patch("/dev/drop/example", json={"status": "quarantined", "reason": "a reason of ours"})
+    newer = make_wheel("example", "2.0")
+    for client in clients:
+        answer = send(client, "dev/drop", newer, headers={"Accept": accept})
+        assert answer.status_code == 403
+        assert "example is quarantined in dev/drop and takes no uploads" in answer.text
+    assert "is quarantined in dev/drop (a reason of ours) and" in send(dev, "dev/drop", newer).text
 
 
 def test_a_refusal_comes_before_the_form_is_read(shared_site: Site, dev: httpx.Client) -> None:

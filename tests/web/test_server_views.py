@@ -1,10 +1,13 @@
 """What concerns the whole server: the start page, status and health."""
 
+from collections.abc import Callable
+
 import httpx
 import pytest
 
 from stillroom_server.domain.errors import StorageBusy
-from support.site import API, BASE_URL, Site, new_index
+from support.servers import QuickHasher
+from support.site import API, BASE_URL, Site, basic, new_index, new_token, password_of
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
 
@@ -51,11 +54,52 @@ def test_clients_get_the_users_instead(site: Site, accept: str) -> None:
     assert answer.json()["type"] == "list:userconfig"
 
 
+def test_a_token_that_reads_nothing_sees_what_strangers_do(site: Site, dev: httpx.Client) -> None:
+    new_index(dev, "dev/open", acl_read=[":ANONYMOUS:"], acl_upload=["dev", "ann"])
+    strangers = site.anonymous.get("/").json()
+    assert set(strangers["result"]) == {"dev", "root"}
+    assert set(strangers["result"]["dev"]["indexes"]) == {"open"}
+    for allow in (["upload"], ["account", "admin", "delete"]):
+        client = site.bearer(new_token(dev, "dev", allow=allow)["token"])
+        assert client.get("/dev").status_code == 403
+        assert client.get("/").json() == strangers
+        page = client.get("/", headers=BROWSER).text
+        assert "Logged in as dev." in page
+        assert "dev/open" in page
+        assert "dev/stage" not in page
+    reading = site.bearer(new_token(dev, "dev", allow=["read"], indexes=["dev/open"])["token"])
+    assert set(reading.get("/").json()["result"]["dev"]["indexes"]) == {"open", "stage"}
+
+
 def test_the_status_names_versions_and_the_serial(site: Site, dev: httpx.Client) -> None:
     body = site.anonymous.get("/+status").json()
     assert body["type"] == "status"
     assert body["result"]["versioninfo"]["stillroom-server"]
     assert body["result"]["serial"] == site.database.serial()
+
+
+@pytest.mark.parametrize(
+    "credentials",
+    [
+        basic("dev", "wrong password"),
+        basic("nobody", "wrong password"),
+        {"Authorization": "Bearer stillroom_bad"},
+    ],
+)
+def test_wrong_credentials_are_refused_where_the_answer_depends_on_who_asks(
+    site: Site, dev: httpx.Client, credentials: dict[str, str]
+) -> None:
+    client = site.client(**credentials)
+    for path, accept in (("/", API), ("/", BROWSER["Accept"]), ("/+status", API)):
+        answer = client.get(path, headers={"Accept": accept})
+        assert answer.status_code == 401, path
+        assert "Wrong user name, password or token" in answer.text
+        assert "WWW-Authenticate" in answer.headers
+    # What clients ask before they log in anew, and balancers with whatever they are given.
+    for path in ("/+api", "/dev/+api", "/dev/stage/+api", "/+live", "/+ready"):
+        assert client.get(path).status_code == 200, path
+    login = {"user": "dev", "password": password_of("dev")}
+    assert client.post("/+login", json=login).status_code == 200
 
 
 def test_health_is_seen_by_everyone(site: Site) -> None:
@@ -75,3 +119,16 @@ def test_a_server_without_its_database_lives_and_is_not_ready(
         answer = site.anonymous.get(path)
         assert answer.status_code == 503
         assert answer.headers["Retry-After"] == "3"
+
+
+@pytest.mark.parametrize("path", ["/+live", "/+ready"])
+def test_a_probe_is_not_asked_who_it_is(make_site: Callable[..., Site], path: str) -> None:
+    hasher = QuickHasher()
+    site = make_site(hasher=hasher, login_failures_per_user=1)
+    verified = hasher.verified
+    for number in range(3):
+        client = site.client(**basic("root", f"wrong {number}"))
+        assert client.get(path).status_code == 200
+    assert hasher.verified == verified
+    # None of them was a guess.
+    assert site.client(**basic("root", "wrong")).get("/root").status_code == 401

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from stillroom_server.storage.database import SqlDatabase
+from support.canary import MARK
 from support.distributions import make_wheel
 from support.site import (
     HTML,
@@ -155,6 +156,12 @@ def test_a_closed_index_is_refused_and_not_said_to_be_missing(
     assert "no right in dev/closed" in answer.json()["message"]
     dev.patch("/dev/closed", json=["acl_upload+=other"])
     assert other.post("/other/+tokens", json={"indexes": ["dev/closed"]}).status_code == 201
+
+
+def test_of_a_user_who_does_not_exist_there_are_no_tokens_to_see(site: Site) -> None:
+    answer = site.root.get("/ghost/+tokens")
+    assert answer.status_code == 404
+    assert answer.json()["message"] == "There is no user ghost."
 
 
 # In use
@@ -430,3 +437,25 @@ def test_a_failed_login_does_not_say_whether_the_user_exists(shared_site: Site, 
     headers = [dict(answer.headers) for answer in answers]
     assert headers[0].pop("x-request-id") != headers[1].pop("x-request-id")
     assert headers[0] == headers[1]
+
+
+# What a token for accounts cannot do, for it would outlive it or reach further
+
+
+def test_a_limited_token_makes_no_user_with_a_password(site: Site) -> None:
+    root = site.bearer(new_token(site.root, "root", allow=["account"])["token"])
+    with site.unchanged():
+        refused = root.put("/second", json={"password": f"second{MARK}"})
+    assert refused.status_code == 403
+    assert "limited" in refused.json()["message"]
+    assert root.put("/second", json={"password": None}).status_code == 201
+
+
+def test_a_limited_token_deletes_no_user_with_indexes(site: Site, dev: httpx.Client) -> None:
+    secret = new_token(dev, "dev", allow=["account"])["token"]
+    with site.unchanged():
+        refused = site.bearer(secret).delete("/dev")
+    assert refused.status_code == 403
+    assert "indexes" in refused.json()["message"]
+    assert dev.delete("/dev/stage").status_code == 201
+    assert site.bearer(secret).delete("/dev").status_code == 200

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from stillroom_server.domain.identity_tokens import MAX_TOKEN
-from stillroom_server.services.tokens import TokenService
+from stillroom_server.services import tokens
 from stillroom_server.storage.database import SqlDatabase
 from stillroom_server.storage.disk import DiskBlobStore
 from stillroom_server.web.errors import NOT_OURS
@@ -39,6 +39,13 @@ from support.trusted import (
     refusal,
     try_mint,
 )
+
+
+@pytest.fixture
+def make_site(make_site: Callable[..., Site]) -> Callable[..., Site]:
+    """Who administers an index may add publishers, unless a test says otherwise."""
+    return lambda **settings: make_site(**{"user_publishers": True, **settings})
+
 
 WHEEL = make_wheel("app", "1.0")
 OTHER_WHEEL = make_wheel("other", "1.0")
@@ -172,16 +179,46 @@ def test_a_publisher_that_is_removed_meanwhile_gets_no_token(
 ) -> None:
     [publisher] = trusted.get("/dev/stage/+publishers").json()["result"]
     add_publisher(trusted, issuer, claims={"sub": "another job"})
-    issue = TokenService.issue
+    writing = site.database.writing
 
-    def late(*arguments: Any, **how: Any) -> Any:
+    def late() -> Any:
+        monkeypatch.setattr(site.database, "writing", writing)
         answer = trusted.delete(f"/dev/stage/+publishers/{publisher['id']}")
         assert answer.status_code == 200
-        return issue(*arguments, **how)
+        return writing()
 
-    monkeypatch.setattr(TokenService, "issue", late)
+    monkeypatch.setattr(site.database, "writing", late)
     assert refusal(try_mint(site, issuer)) == "invalid-publisher"
     assert trusted.get("/dev/+tokens").json()["result"] == []
+
+
+def test_a_publisher_that_is_removed_ends_its_tokens_one_by_one(
+    site: Site, trusted: httpx.Client, issuer: Issuer
+) -> None:
+    secrets = [mint(site, issuer) for _ in range(2)]
+    [publisher] = trusted.get("/dev/stage/+publishers").json()["result"]
+    before = site.database.serial()
+    assert trusted.delete(f"/dev/stage/+publishers/{publisher['id']}").status_code == 200
+    with site.database.reading() as unit:
+        events = [entry.event for entry in unit.journal.since(before, 100)]
+    assert [event.kind for event in events] == ["publisher-removed", *["token-revoked"] * 2]
+    assert {(event.user, str(event.index)) for event in events} == {("dev", "dev/stage")}
+    assert all(job(site, secret).get("/dev/stage").status_code == 401 for secret in secrets)
+
+
+def test_without_room_for_a_token_the_identity_token_is_not_used_up(
+    site: Site, trusted: httpx.Client, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tokens, "MAX_TOKENS", 1)
+    first = mint(site, issuer)
+    token = {"token": issuer.token(aud=audience_of(site))}
+    with site.unchanged():
+        full = site.anonymous.post(MINT, json=token)
+    assert refusal(full) == "try-again"
+    assert "dev has 1 tokens of the kind trusted" in full.text
+    site.anonymous.post(BURN, json={"token": first})
+    assert site.anonymous.post(MINT, json=token).status_code == 200
+    assert refusal(site.anonymous.post(MINT, json=token)) == "invalid-reuse-token"
 
 
 # Burning

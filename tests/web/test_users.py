@@ -123,6 +123,30 @@ def test_what_is_personal_is_shown_to_oneself_and_to_root(site: Site, dev: httpx
         assert not {"email", "custom_data"} & set(shown)
 
 
+def test_oneself_and_root_see_groups_tokens_and_whether_there_is_a_password(
+    clock: Any, make_site: Callable[..., Site]
+) -> None:
+    site = make_site()
+    dev = site.new_user("dev")
+    had = {"groups": [], "has_password": True, "tokens": 0}
+    other = site.new_user("other")
+    before = dev.get("/dev").json()["result"]
+    assert {key: before[key] for key in had} == had
+    site.root.put("/+groups/release", json={"members": ["dev"]})
+    site.root.put("/+groups/another", json={"members": ["dev"]})
+    site.root.put("/ci", json={"password": None})
+    new_token(dev, "dev", allow=["read"])
+    short = site.bearer(new_token(dev, "dev", expires_in=60)["token"])
+    seen = {"groups": ["another", "release"], "has_password": True, "tokens": 2}
+    for client in (dev, site.root, short):
+        shown = client.get("/dev").json()["result"]
+        assert {key: shown[key] for key in seen} == seen
+    clock.advance(61)
+    assert site.root.get("/dev").json()["result"]["tokens"] == 1
+    assert site.root.get("/ci").json()["result"]["has_password"] is False
+    assert not set(had) & set(other.get("/dev").json()["result"])
+
+
 def test_names_are_seen_by_who_is_logged_in_and_contents_by_readers(
     site: Site, dev: httpx.Client
 ) -> None:
@@ -250,5 +274,20 @@ def test_a_limited_token_does_not_show_what_is_personal(site: Site, dev: httpx.C
     assert dev.get("/dev").json()["result"]["email"] == "dev@example.org"
     for client in (limited, reading):
         shown = client.get("/dev").json()["result"]
-        assert "email" not in shown
-        assert "custom_data" not in shown
+        assert not {"email", "custom_data", "groups", "has_password", "tokens"} & set(shown)
+
+
+def test_nobody_signs_up_for_a_name_that_lists_or_projects_hold(
+    make_site: Callable[..., Site],
+) -> None:
+    site = make_site(open_signup=True)
+    dev = site.new_user("dev")
+    new_index(dev, "dev/stage", acl_admin=["carol"])
+    assert dev.patch("/dev/stage/+owners/demo", json={"owners": ["dave"]}).status_code == 200
+    for name in ("carol", "dave"):
+        with site.unchanged():
+            refused = site.anonymous.put(f"/{name}", json={"password": password_of(name)})
+        assert refused.status_code == 409
+        assert "root has to create it" in refused.json()["message"]
+        assert site.new_user(name).get(f"/{name}").status_code == 200
+    assert site.anonymous.put("/erin", json={"password": password_of("erin")}).status_code == 201

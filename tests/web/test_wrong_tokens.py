@@ -35,6 +35,9 @@ EVERYWHERE_THEY_MAY = {
     "a user": ("GET", "/dev", {}),
     "tokens": ("GET", "/dev/+tokens", {}),
     "the token in use": ("GET", "/dev/+tokens/current", {}),
+    "all users": ("GET", "/", {}),
+    "the start page": ("GET", "/", {"headers": {"Accept": HTML}}),
+    "the status": ("GET", "/+status", {}),
 }
 everywhere = pytest.mark.parametrize(
     ("method", "path", "kwargs"), EVERYWHERE_THEY_MAY.values(), ids=EVERYWHERE_THEY_MAY

@@ -1,6 +1,7 @@
 """Who may do what: groups, limits of tokens, publishers, owners of projects, the audit.
 
-Uploaders could delete so far: existing stages get an `acl_delete` of those who could.
+Uploaders could delete so far: existing stages get an `acl_delete` of those who could. Tokens may
+name indexes that were deleted since they were made: they reach no other one that gets the name.
 """
 
 from collections.abc import Mapping
@@ -46,8 +47,13 @@ def _tokens() -> None:
         sa.column("groups", sa.JSON),
     )
     connection = op.get_bind()
+    known = _names_of_indexes(connection)
     for row in connection.execute(sa.select(tokens)).all():
-        limits = _limits(row.scope, row.indexes)
+        left = row.indexes and [name for name in row.indexes if name in known]
+        if row.indexes and not left:
+            connection.execute(sa.delete(tokens).where(tokens.c.id == row.id))
+            continue
+        limits = _limits(row.scope, left)
         is_login = limits is None and row.note == "login"
         connection.execute(
             sa.update(tokens)
@@ -59,6 +65,13 @@ def _tokens() -> None:
         table.alter_column("groups", existing_type=sa.JSON, nullable=False)
         table.drop_column("scope")
         table.drop_column("indexes")
+
+
+def _names_of_indexes(connection: sa.Connection) -> set[str]:
+    users = sa.table("users", sa.column("id", sa.Integer), sa.column("name", sa.Text))
+    indexes = sa.table("indexes", sa.column("user_id", sa.Integer), sa.column("name", sa.Text))
+    named = sa.select(users.c.name, indexes.c.name).where(users.c.id == indexes.c.user_id)
+    return {f"{user}/{index}" for user, index in connection.execute(named)}
 
 
 def _limits(scope: str, indexes: list[str] | None) -> list[dict[str, Any]] | None:
@@ -228,7 +241,8 @@ def _fetches() -> None:
             name="pk_fetches",
         ),
     )
-    op.create_index("ix_fetches_minute", "fetches", ["minute"])
+    for columns in (["minute"], ["asked", "minute"], ["held", "minute"]):
+        op.create_index(f"ix_fetches_{'_'.join(columns)}", "fetches", columns)
 
 
 def _reference(

@@ -20,7 +20,9 @@ from stillroom_server.services.companions import Companions
 from stillroom_server.services.downloads import Downloads
 from stillroom_server.services.events import EventTeller
 from stillroom_server.services.eviction import Eviction
+from stillroom_server.services.explanations import Explanations
 from stillroom_server.services.fetches import FetchCounter
+from stillroom_server.services.file_uses import FileUses
 from stillroom_server.services.files import FileService
 from stillroom_server.services.groups import GroupService
 from stillroom_server.services.guesses import Guesses, GuessLimits
@@ -43,7 +45,6 @@ from stillroom_server.services.prefetch import Prefetch
 from stillroom_server.services.project_lists import ProjectLists
 from stillroom_server.services.publishing import Publishing
 from stillroom_server.services.releases import Releases
-from stillroom_server.services.rights import Rights
 from stillroom_server.services.statuses import Statuses
 from stillroom_server.services.summaries import Summaries
 from stillroom_server.services.sweep import Sweep
@@ -52,7 +53,6 @@ from stillroom_server.services.tokens import TokenService
 from stillroom_server.services.uploads import Uploads
 from stillroom_server.services.upstream_states import UpstreamStates
 from stillroom_server.services.users import UserService
-from stillroom_server.services.uses import Uses
 from stillroom_server.storage.database import SqlDatabase
 from stillroom_server.web.application import make_application
 from stillroom_server.web.services import Services, WebSettings
@@ -88,7 +88,7 @@ class Mirroring:
     mirrors: Mirrors
     lists: ProjectLists
     downloads: Downloads
-    uses: Uses
+    file_uses: FileUses
     files: FileService
     eviction: Eviction
     prefetch: Prefetch
@@ -98,7 +98,7 @@ class Mirroring:
         self.mirrors.close()
         self.lists.close()
         with suppress(Trouble):
-            self.uses.flush()
+            self.file_uses.flush()
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +199,11 @@ def pruning_of(settings: Settings, database: SqlDatabase, plugins: Plugins) -> P
 
 
 def _retention(settings: Settings) -> Retention:
-    return Retention(audit_days=settings.audit_days, fetches_days=settings.fetches_days)
+    return Retention(
+        audit_days=settings.audit_days,
+        fetches_days=settings.fetches_days,
+        window=timedelta(seconds=settings.login_window_seconds),
+    )
 
 
 def mirroring_of(settings: Settings, parts: Adapters) -> Mirroring:
@@ -211,16 +215,16 @@ def mirroring_of(settings: Settings, parts: Adapters) -> Mirroring:
         database, store, upstream, utc_now, max_size=settings.max_mirrored_file_size
     )
     companions = Companions(database, store, upstream, parts.inspector, mirrors, utc_now)
-    uses = Uses(database, utc_now)
-    files = FileService(database, store, mirrors, downloads, companions, uses, utc_now)
+    file_uses = FileUses(database, utc_now)
+    files = FileService(database, store, mirrors, downloads, companions, file_uses, utc_now)
     return Mirroring(
         breakers=breakers,
         mirrors=mirrors,
         lists=ProjectLists(database, upstream, utc_now, breakers),
         downloads=downloads,
-        uses=uses,
+        file_uses=file_uses,
         files=files,
-        eviction=Eviction(database, store, mirrors, uses),
+        eviction=Eviction(database, store, mirrors, file_uses),
         prefetch=Prefetch(mirrors, files),
     )
 
@@ -255,7 +259,7 @@ def _services(
     authenticator = Authenticator(
         plugins,
         AccountChecks(database, parts.hasher, utc_now),
-        PasswordGuard(PasswordMemory(), guesses_of(settings, database)),
+        PasswordGuard(PasswordMemory(), guesses_of(settings, database), parts.hasher),
         memberships,
         token_uses,
         utc_now,
@@ -290,10 +294,13 @@ def _services(
         owners=Owners(database),
         pages=pages,
         publishing=Publishing(
-            database, PrivateUpstreams.parse(settings.private_upstreams), utc_now
+            database,
+            PrivateUpstreams.parse(settings.private_upstreams),
+            utc_now,
+            user_publishers=settings.user_publishers,
         ),
         releases=Releases(database, store, parts.inspector, access, mirrors, files, utc_now),
-        rights=Rights(database, access, memberships),
+        explanations=Explanations(database, access, memberships),
         statuses=Statuses(database),
         summaries=Summaries(database, pages, files),
         tokens=tokens,

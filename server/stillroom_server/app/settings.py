@@ -179,6 +179,11 @@ class Settings:
     user_mirrors: bool = _declare(
         False, "Whether users may make mirrors and change their URLs; else only root may."
     )
+    user_publishers: bool = _declare(
+        False,
+        "Whether who administers an index may add trusted publishers that act as themselves; else "
+        "only root adds them.",
+    )
     default_acl_read: tuple[str, ...] = _declare(
         (AUTHENTICATED,), "What `acl_read` of a new stage is unless said.", check=_principals
     )

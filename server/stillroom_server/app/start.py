@@ -210,7 +210,7 @@ class Chores:
     def _evict(self) -> None:
         """Note what was used; if anything was fetched since the last time, keep within budgets."""
         mirroring = self._server.mirroring
-        mirroring.uses.flush()
+        mirroring.file_uses.flush()
         fetched = mirroring.downloads.fetched
         if fetched != self._evicted_after:
             mirroring.eviction.run_all(self._stop.is_set)

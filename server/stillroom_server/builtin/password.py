@@ -31,35 +31,41 @@ class Argon2Hasher:
     def __init__(self, parallel: int = 2) -> None:
         self._slots = threading.BoundedSemaphore(parallel)
         self._places = threading.BoundedSemaphore(parallel * WAITING)
+        self._mine = threading.local()
         self._hasher: PasswordHasher | None = None
         self._nobody: str | None = None
 
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """A place among those who are at it or wait; raises Overloaded where there is none."""
+        if getattr(self._mine, "has_place", False):
+            yield
+            return
+        if not self._places.acquire(blocking=False):
+            raise Overloaded("Too many passwords are being checked; try again in a moment.")
+        self._mine.has_place = True
+        try:
+            yield
+        finally:
+            self._mine.has_place = False
+            self._places.release()
+
     def hash(self, password: str) -> str:
         """A new hash in PHC form."""
-        with self._turn():
+        with self.place(), self._slots:
             return self._library().hash(password)
 
     def verify(self, password_hash: str | None, password: str) -> bool:
         """Whether it matches; with None it takes as long and says no."""
         from argon2.exceptions import InvalidHashError, VerificationError
 
-        with self._turn():
+        with self.place(), self._slots:
             wanted = password_hash if password_hash is not None else self._hash_of_nobody()
             try:
                 self._library().verify(wanted, password)
             except (VerificationError, InvalidHashError):
                 return False
         return password_hash is not None
-
-    @contextmanager
-    def _turn(self) -> Iterator[None]:
-        if not self._places.acquire(blocking=False):
-            raise Overloaded("Too many passwords are being checked; try again in a moment.")
-        try:
-            with self._slots:
-                yield
-        finally:
-            self._places.release()
 
     def _hash_of_nobody(self) -> str:
         if self._nobody is None:

@@ -7,14 +7,16 @@ from dataclasses import dataclass
 from .identity import Action, Identity, TokenLimits
 from .indexes import Index
 from .lineage import Lineage
-from .names import ROOT, ProjectName, UserName
+from .names import ROOT, IndexName, ProjectName, UserName
 
 
 class Permission(enum.StrEnum):
     """What a route asks for. Each route declares exactly one."""
 
     OPEN = "open"
-    """Everyone, logged in or not: the start page, login, health."""
+    """Everyone, whatever credentials they send: login, discovery, health."""
+    FRONT = "front"
+    """Everyone, unless their credentials are wrong: the start page, the status of the server."""
     USERS_READ = "users-read"
     """See the names of users and indexes."""
     USER_CREATE = "user-create"
@@ -61,6 +63,19 @@ LISTS: Mapping[Permission, str] = {
     Permission.INDEX_DELETE: "acl_admin",
 }
 """The access list of an index that gives a permission."""
+
+
+@dataclass(frozen=True, slots=True)
+class Warrant:
+    """What a request was permitted to do: to an index (`index`, perhaps one `project`), or else.
+
+    `user` is whom it concerns, where it concerns a user.
+    """
+
+    permission: Permission
+    user: UserName | None = None
+    index: IndexName | None = None
+    project: ProjectName | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +165,8 @@ def user_verdict(
         return deny("only root creates users here")
     if identity.user == target:
         return allow("it is their own")
-    return deny(f"{identity.user} may not do this for {target}; {target} and root may")
+    who_may = "only root may" if target == ROOT else f"{target} and root may"
+    return deny(f"{identity.user} may not do this for {target}; {who_may}")
 
 
 def index_verdict(
@@ -213,8 +229,9 @@ def _of_one(
         return allow(f"{option} of {index.name} names {listed(theirs)}")
     refusal = f"{_who(identity)} may not {_VERBS[permission]} {index.name}"
     if is_reader:
-        return deny(f"{refusal}: {option} names {listed(entries)}. Its {_granters(index)}")
-    return deny(f"{refusal}: its {_granters(index)}")
+        named = f"{option} names {listed(entries)}"
+        return deny(f"{refusal}: {named}. Its {granters(index)} can change that")
+    return deny(f"{refusal}: its {granters(index)} can change that")
 
 
 _VERBS: Mapping[Permission, str] = {
@@ -240,10 +257,13 @@ def listed(entries: Collection[str]) -> str:
     return " and ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)
 
 
-def _granters(index: Index) -> str:
-    owner = index.name.user
-    owners = "owner root" if owner == ROOT else f"owner {owner}, root"
-    return f"{owners}, or who is in acl_admin can change that"
+def granters(*indexes: Index) -> str:
+    """Who can give rights in these indexes: `owner ana, root, or who is in acl_admin`."""
+    users = {str(index.name.user) for index in indexes}
+    owners = users - {ROOT} or users
+    word = "owner" if len(owners) == 1 else "owners"
+    root = "" if owners == {ROOT} else " root,"
+    return f"{word} {listed(owners)},{root} or who is in acl_admin"
 
 
 def _who(identity: Identity) -> str:

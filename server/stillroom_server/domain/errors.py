@@ -55,14 +55,21 @@ class Fault:
         return f"{self.field}: {self.rule}"
 
 
+MAX_FAULTS = 100
+"""Faults of one request that are told. Who sends more of them does not read them one by one."""
+
+
 class InvalidRequest(Refusal):
-    """Something in the request breaks a rule. Carries every fault that was found."""
+    """Something in the request breaks a rule. Carries the first hundred faults that were found."""
 
     def __init__(self, faults: Sequence[Fault]) -> None:
         if not faults:
             raise ValueError("an InvalidRequest needs at least one fault")
-        super().__init__("; ".join(str(fault) for fault in faults))
-        self.faults = tuple(faults)
+        self.faults = tuple(faults[:MAX_FAULTS])
+        told = [str(fault) for fault in self.faults]
+        if len(faults) > MAX_FAULTS:
+            told.append(f"and {len(faults) - MAX_FAULTS:,} more")
+        super().__init__("; ".join(told))
 
     @classmethod
     def one(cls, field: str, rule: str) -> "InvalidRequest":
@@ -114,7 +121,12 @@ class NotAcceptable(Refusal):
 
 
 MintCode = Literal[
-    "invalid-payload", "invalid-token", "invalid-publisher", "invalid-reuse-token", "not-enabled"
+    "invalid-payload",
+    "invalid-token",
+    "invalid-publisher",
+    "invalid-reuse-token",
+    "not-enabled",
+    "try-again",
 ]
 """Why no token is given, in the words that publishing tools know."""
 

@@ -15,6 +15,7 @@ class EventKind(enum.StrEnum):
     USER_CREATED = "user-created"
     USER_CHANGED = "user-changed"
     USER_DELETED = "user-deleted"
+    USER_UNLOCKED = "user-unlocked"
     GROUP_CREATED = "group-created"
     GROUP_CHANGED = "group-changed"
     GROUP_DELETED = "group-deleted"

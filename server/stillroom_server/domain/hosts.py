@@ -1,6 +1,5 @@
 """Names and addresses of servers, proxies and clients, as requests and settings spell them."""
 
-import functools
 import ipaddress
 import re
 from collections.abc import Iterable
@@ -8,14 +7,18 @@ from dataclasses import dataclass
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from .addresses import Address, Network
+from .remembering import remembers_short
 
 _HOST = re.compile(
     r"(\[[0-9a-f:.]{2,45}\]|[a-z0-9_][a-z0-9._-]{0,254})(?::([0-9]{1,5}))?",
     re.ASCII | re.IGNORECASE,
 )
 
+MAX_URL = 2_000
+"""Characters of a server's URL. Python remembers the last ones that it took apart."""
 
-@functools.lru_cache(maxsize=1024)
+
+@remembers_short(1024)
 def host_name(host: str) -> str | None:
     """The name or address in a `Host` header, in lower case; None if the header is malformed.
 
@@ -30,7 +33,7 @@ def host_name(host: str) -> str | None:
     return name.rstrip(".") or None
 
 
-@functools.lru_cache(maxsize=4096)
+@remembers_short(4096)
 def read_address(text: str) -> Address | None:
     """An address, maybe with a port or in brackets; None for what holds none.
 
@@ -75,9 +78,11 @@ class OutsideUrl:
     prefix: str
 
 
-@functools.lru_cache(maxsize=64)
+@remembers_short(64)
 def read_outside_url(url: str) -> OutsideUrl | None:
     """Take such a URL apart; None if it is not http or https, or has no good host or path."""
+    if len(url) > MAX_URL:
+        return None
     try:
         parts = urlsplit(url)
     except ValueError:

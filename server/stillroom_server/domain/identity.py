@@ -4,9 +4,12 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from .names import ROOT, IndexName, ProjectName, UserName
+
+if TYPE_CHECKING:
+    from .access import Warrant
 
 ANONYMOUS = ":ANONYMOUS:"
 """In an access list: everyone who reaches the server."""
@@ -153,6 +156,10 @@ class Credentials:
     address: str | None = None
 
 
+Proof = tuple[int, str | None]
+"""The id of an account with the hash of its password: another one after each change of it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Identity:
     """Who asks now. The anonymous identity has no user.
@@ -161,7 +168,8 @@ class Identity:
     those of our own groups, and are looked up for each request.
     `token` is the id of the token that was used. `address` (the client's) and `request` (the id
     of the request) say from where, and `tool` what acts where no user does, for the audit; no
-    decision is made by them.
+    decision is made by them. `proof` is that of the account whose password was right. `warrant`
+    is what the request was permitted to do, where it may change something.
     """
 
     user: UserName | None = None
@@ -173,6 +181,8 @@ class Identity:
     request: str | None = None
     memberships: frozenset[str] = frozenset()
     tool: str | None = None
+    proof: Proof | None = field(default=None, repr=False, compare=False)
+    warrant: "Warrant | None" = field(default=None, compare=False)
 
     def from_where(self, other: "Identity") -> "Identity":
         """The same, asking from where another one does."""
@@ -206,3 +216,8 @@ NOBODY = Identity()
 
 COMMAND_LINE = Identity(tool="command line")
 """The server's own command line: whoever may run it is known to the operating system only."""
+
+
+def proof_of(user: User) -> Proof:
+    """What an account is known by while its password stays."""
+    return user.id, user.password_hash

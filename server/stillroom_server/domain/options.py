@@ -195,6 +195,9 @@ def _unknown(key: str, known: Iterable[str]) -> Fault:
     return Fault(key, f"unknown option; there are {', '.join(sorted(known))}")
 
 
+MAX_OPERATIONS = 100
+"""Operations of one change; one of them may name as many items of a list as need be."""
+
 _OPERATION = re.compile(
     r"(?P<key>[A-Za-z_][A-Za-z0-9_]*)(?P<sign>\+=|-=|=)(?P<value>.*)", re.DOTALL
 )
@@ -207,8 +210,12 @@ def apply_operations(
 
     `+=` and `-=` with a value work on lists; `key-=` removes an option. It is refused for one
     that has a default, as devpi does, because it would change its value unseen. Raises
-    InvalidRequest naming every operation that cannot be done.
+    InvalidRequest naming every operation that cannot be done, and for more than 100 of them.
     """
+    if len(operations) > MAX_OPERATIONS:
+        raise InvalidRequest.one(
+            "body", f"it must hold at most {MAX_OPERATIONS} operations; send more in a second one"
+        )
     by_name = {option.name: option for option in declared}
     faults: list[Fault] = []
     values: dict[str, OptionValue] = dict(current)

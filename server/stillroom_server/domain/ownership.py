@@ -67,6 +67,14 @@ def owners_after_upload(identity: Identity, index: Index, holding: Holding) -> f
     return frozenset({identity.user})
 
 
+def may_delete(identity: Identity, index: Index, owners: frozenset[str]) -> bool:
+    """Whether somebody who may delete in a stage may delete the whole of this project.
+
+    One that nobody owns would become theirs with their next upload, where projects have owners.
+    """
+    return bool(owners) or not index.owned_projects or administers(identity, index)
+
+
 def check_owner(text: str) -> str:
     """One owner of a project: an entry of an access list that does not mean everybody.
 

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from stillroom_server.domain.access import (
+    LISTS,
     Permission,
     Verdict,
     deny,
@@ -11,7 +12,7 @@ from stillroom_server.domain.access import (
     user_verdict,
 )
 from stillroom_server.domain.errors import Forbidden, InvalidRequest, NotAuthenticated, NotFound
-from stillroom_server.domain.identity import NOBODY, Identity
+from stillroom_server.domain.identity import ANONYMOUS, NOBODY, Identity
 from stillroom_server.domain.lineage import Lineage, lineage_of
 from stillroom_server.domain.names import IndexName, ProjectName, UserName, user_name
 
@@ -37,6 +38,7 @@ class Access:
         self._database = database
         self._open_signup = open_signup
         self._lineages: SerialCache[IndexName, Lineage] = SerialCache(2_000)
+        self._open: SerialCache[tuple[Permission, IndexName], Lineage] = SerialCache(2_000)
 
     def lineage(self, name: IndexName, serial: int | None = None) -> Lineage:
         """An index with all that it inherits; raises NotFound.
@@ -61,10 +63,14 @@ class Access:
             return False
 
     def check_open(self, identity: Identity, permission: Permission) -> None:
-        """A route that concerns no user and no index: OPEN, USERS_READ or SERVER_ADMIN."""
-        if permission is Permission.OPEN:
+        """A route that concerns no user and no index: OPEN, FRONT, USERS_READ, SERVER_ADMIN."""
+        if permission in {Permission.OPEN, Permission.FRONT}:
             return
         self._settle(identity, user_verdict(identity, permission, None, open_signup=False))
+
+    def may_see_users(self, identity: Identity) -> bool:
+        """Whether they may see the names of users: not strangers, nor every token."""
+        return bool(user_verdict(identity, Permission.USERS_READ, None, open_signup=False))
 
     def check_user(self, identity: Identity, permission: Permission, user: str) -> UserName:
         """A route that concerns a user; raises NotAuthenticated or Forbidden.
@@ -118,15 +124,23 @@ class Access:
     ) -> Lineage:
         """The lineage of an index where strangers may; raises NotAuthenticated or NotFound.
 
-        A refusal costs one query, whatever exists and whatever is remembered: else the time that
-        it takes would tell strangers what the words do not.
+        A refusal costs one and the same query, whatever exists and whatever is remembered: else
+        the time that it takes would tell strangers what the words do not. Only of what is open to
+        everyone is more looked up.
         """
         if serial is None:
             serial = self._database.serial()
-        lineage = self._lineages.get(serial, name)
-        if lineage is None or not self.verdict(NOBODY, permission, lineage, project):
-            lineage = self._read(name, serial)
-        self._settle(NOBODY, self.verdict(NOBODY, permission, lineage, project))
+        lineage = self._open.get(serial, (permission, name))
+        if lineage is None:
+            with self._database.reading() as unit:
+                is_open = unit.indexes.lists(
+                    name, LISTS[permission], ANONYMOUS, with_bases=permission is Permission.READ
+                )
+            if not is_open:
+                raise NotAuthenticated(REFUSED)
+            lineage = self.lineage(name, serial)
+            self._settle(NOBODY, self.verdict(NOBODY, permission, lineage, project))
+            self._open.put(serial, (permission, name), lineage)
         return lineage
 
     def verdict(

@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass, field
 
 from stillroom_server.domain.errors import InvalidRequest, NotAuthenticated
-from stillroom_server.domain.identity import Credentials, Identity, Token, User
+from stillroom_server.domain.identity import Credentials, Identity, Token, User, proof_of
 from stillroom_server.domain.names import UserName, user_name
 
 from .caching import SerialCache
@@ -156,7 +156,8 @@ def is_password(credentials: Credentials) -> bool:
 
 
 def _owner(record: AccountRecord) -> Identity | None:
-    return None if record.user is None else Identity(user=record.user.name)
+    user = record.user
+    return None if user is None else Identity(user=user.name, proof=proof_of(user))
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,10 +14,14 @@ BATCH = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """For how many days entries of the journal, and fetches, are kept; 0 is for ever."""
+    """For how many days entries of the journal, and fetches, are kept; 0 is for ever.
+
+    Guesses of passwords are kept for the `window` in which they count.
+    """
 
     audit_days: int
     fetches_days: int
+    window: timedelta
 
     def first_entry(self, now: datetime) -> datetime | None:
         """Entries before this are too old; None where none is."""
@@ -43,17 +47,27 @@ class Audit:
         self._clock = clock
         self._retention = retention
 
-    def entries(self, query: AuditQuery, limit: int) -> list[JournalEntry]:
-        """What people did, newest first."""
+    def entries(
+        self, query: AuditQuery, limit: int, *, created: datetime | None = None
+    ) -> list[JournalEntry]:
+        """What people did, newest first.
+
+        Nothing from before `created`: what an index of the same name was, and who used it, is
+        not for who has made another one.
+        """
         with self._database.reading() as unit:
             entries = unit.journal.audit(query, limit)
         # Not a part of the question: a time that leaves nearly all in is slow to look up.
-        first = self._retention.first_entry(self._clock())
+        first = _later(created, self._retention.first_entry(self._clock()))
         return [entry for entry in entries if first is None or entry.at >= first]
 
-    def fetches(self, query: FetchQuery, limit: int) -> list[Fetch]:
-        """Who fetched what, newest first."""
-        since = _later(query.since, self._retention.first_fetch(self._clock()))
+    def fetches(
+        self, query: FetchQuery, limit: int, *, created: datetime | None = None
+    ) -> list[Fetch]:
+        """Who fetched what, newest first; nothing from before the minute of `created`."""
+        began = created and created.replace(second=0, microsecond=0)
+        since = _later(began, self._retention.first_fetch(self._clock()))
+        since = _later(query.since, since)
         with self._database.reading() as unit:
             return unit.fetches.find(replace(query, since=since), limit)
 
@@ -76,7 +90,8 @@ class Pruning:
 
     Entries stay that a listener has not been told of. The newest of each project of an index
     and of each whole index stays as well, for pages are compared with its serial; but it no more
-    says who it was. `listeners` are the names of those that are installed.
+    says who it was. `listeners` are the names of those that are installed. Guesses of passwords
+    that count no more go without being told of.
     """
 
     def __init__(
@@ -93,6 +108,9 @@ class Pruning:
         """Do it, or only find out what there is to do; end early when `stopped` says so."""
         now = self._clock()
         report = PruneReport()
+        if not dry_run:
+            with self._database.writing() as unit:
+                unit.guesses.delete_before(now - self._retention.window)
         first_entry = self._retention.first_entry(now)
         if first_entry is not None:
             report = self._prune_journal(first_entry, stopped, dry_run=dry_run)

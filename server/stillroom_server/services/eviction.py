@@ -16,9 +16,9 @@ from stillroom_server.domain.names import ProjectName
 from stillroom_server.domain.upstream import CachedPage, KeptFile, UpstreamFile
 
 from .companions import SUFFIXES
+from .file_uses import FileUses
 from .mirrors import Mirrors, require_same_upstream
 from .ports import BlobStore, Database
-from .uses import Uses
 
 log = logging.getLogger(__name__)
 
@@ -60,11 +60,13 @@ class EvictionReport:
 class Eviction:
     """Forgets files of mirrors; the sweep deletes their content a day later."""
 
-    def __init__(self, database: Database, store: BlobStore, mirrors: Mirrors, uses: Uses) -> None:
+    def __init__(
+        self, database: Database, store: BlobStore, mirrors: Mirrors, file_uses: FileUses
+    ) -> None:
         self._database = database
         self._store = store
         self._mirrors = mirrors
-        self._uses = uses
+        self._file_uses = file_uses
         self._lock = threading.Lock()
         self._stuck: dict[int, float] = {}
 
@@ -77,7 +79,7 @@ class Eviction:
         be asked counts as having nothing. No event is recorded, because an evicted file is listed
         as before. Raises StorageBusy.
         """
-        self._uses.flush()
+        self._file_uses.flush()
         with self._database.reading() as unit:
             left = unit.mirror_pages.kept_bytes(index)
         files, size, stays = 0, 0, 0

@@ -2,14 +2,16 @@
 
 import functools
 import logging
+import operator
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 from stillroom_server.domain.distributions import release_key, version_in
 from stillroom_server.domain.errors import Trouble
 from stillroom_server.domain.identity import Identity
 from stillroom_server.domain.names import IndexName, ProjectName
 
+from .backlog import Backlog
 from .files import NO_DIGEST, Address
 from .ports import Clock, Database, Fetch, FetchKey
 
@@ -20,9 +22,6 @@ INTERVAL = 3.0
 
 MANY = 100_000
 """Keys in memory that are written at once, without waiting for the time to come."""
-
-BATCH = 1_000
-"""Rows that are written in one unit: other writers wait for no more."""
 
 
 class FetchCounter:
@@ -40,10 +39,9 @@ class FetchCounter:
         self._clock = clock
         self._interval = interval
         self._many = many
+        self._counts: Backlog[FetchKey, int] = Backlog(operator.add, 2 * many)
         self._lock = threading.Lock()
-        self._counts: dict[FetchKey, int] = {}
         self._lost = 0
-        self._writing = threading.Lock()
         self._wake = threading.Event()
         self._is_stopping = False
         self._thread = threading.Thread(target=self._run, name="fetches", daemon=True)
@@ -70,10 +68,10 @@ class FetchCounter:
             token=identity.token or "",
             address=identity.address or "",
         )
-        with self._lock:
-            self._add(key, 1)
-            is_much = len(self._counts) >= self._many
-        if is_much:
+        if not self._counts.add(key, 1):
+            with self._lock:
+                self._lost += 1
+        if len(self._counts) >= self._many:
             self._wake.set()
 
     def start(self) -> None:
@@ -86,56 +84,33 @@ class FetchCounter:
         self._wake.set()
         if self._thread.is_alive():
             self._thread.join()
-        else:
-            self._write()
+        # The thread may have been at writing already: what came since then, it left.
+        self._write()
 
     def flush(self) -> int:
         """Write down what was counted, in units that take no serial; how many rows.
 
-        Raises StorageBusy; then what is not written waits for the next time.
+        Raises Trouble; then what is not written waits for the next time. A fetch that the
+        database refuses is let go.
         """
-        with self._writing:
-            with self._lock:
-                counts, self._counts = self._counts, {}
-            fetches = [Fetch(key, count) for key, count in counts.items()]
-            written = 0
-            try:
-                while written < len(fetches):
-                    self._write_batch(fetches[written : written + BATCH])
-                    written = min(written + BATCH, len(fetches))
-            finally:
-                self._take_back(fetches[written:])
-        return written
+        return self._counts.flush(self._write_part)
 
-    def _write_batch(self, fetches: Sequence[Fetch]) -> None:
+    def _write_part(self, counts: Mapping[FetchKey, int]) -> None:
         with self._database.writing() as unit:
-            unit.fetches.add(fetches)
-
-    def _take_back(self, fetches: Sequence[Fetch]) -> None:
-        with self._lock:
-            for fetch in fetches:
-                self._add(fetch.key, fetch.count)
-
-    def _add(self, key: FetchKey, count: int) -> None:
-        known = self._counts.get(key)
-        if known is None and len(self._counts) >= 2 * self._many:
-            self._lost += count
-        else:
-            self._counts[key] = (known or 0) + count
+            unit.fetches.add([Fetch(key, count) for key, count in counts.items()])
 
     def _run(self) -> None:
         while not self._is_stopping:
             self._wake.wait(self._interval)
             self._wake.clear()
-            self._write()
+            if not self._is_stopping:
+                self._write()
 
     def _write(self) -> None:
         try:
             self.flush()
         except Trouble as trouble:
             log.warning("fetches: %s They are written later.", trouble)
-        except Exception:
-            log.exception("fetches: writing them failed; it is tried again")
         with self._lock:
             lost, self._lost = self._lost, 0
         if lost:

@@ -15,10 +15,10 @@ from stillroom_server.domain.upstream import KeptFile
 
 from .companions import METADATA, PROVENANCE, SUFFIXES, Companions, FetchWheel
 from .downloads import Download, Downloads, kept_file
+from .file_uses import FileUses
 from .mirrors import Listed, Mirrors, quarantined
 from .ports import BlobStore, Clock, Database
 from .transfers import Place, Wanted
-from .uses import Uses
 
 NO_DIGEST = "-"
 """In a URL, where an upstream gives no SHA-256."""
@@ -109,7 +109,7 @@ class FileService:
         mirrors: Mirrors,
         downloads: Downloads,
         companions: Companions,
-        uses: Uses,
+        file_uses: FileUses,
         clock: Clock,
     ) -> None:
         self._database = database
@@ -117,7 +117,7 @@ class FileService:
         self._mirrors = mirrors
         self._downloads = downloads
         self._companions = companions
-        self._uses = uses
+        self._file_uses = file_uses
         self._clock = clock
 
     def content(
@@ -248,7 +248,7 @@ class FileService:
             return self._metadata(mirror, address, listed, fetch=fetch)
         kept_content = self._kept(mirror, address.project, listed)
         if kept_content is not None:
-            self._uses.note(mirror, address.project, kept_content)
+            self._file_uses.note(mirror, address.project, kept_content)
             return self._here(mirror, kept_content, is_lasting=has_digest)
         if mirror.sends_clients_upstream:
             return Redirect(mirror.name, listed.said.url)

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from stillroom_server.domain.access import LISTS
+from stillroom_server.domain.differences import differences
 from stillroom_server.domain.errors import Conflict, InvalidRequest, NotFound
 from stillroom_server.domain.events import Event, EventKind
 from stillroom_server.domain.identity import Group, Identity
@@ -16,6 +17,7 @@ from stillroom_server.domain.options import (
     read_options,
 )
 
+from .changes import changing
 from .owners import forget_owner
 from .ports import Clock, Database, Unit
 
@@ -59,7 +61,7 @@ class GroupService:
         Raises InvalidRequest naming all faults, Conflict if it exists.
         """
         values = read_options(FIELDS, body)
-        with self._database.writing() as unit:
+        with changing(self._database, identity) as unit:
             if unit.groups.get(name) is not None:
                 raise Conflict(f"Group {name} exists already; change it, or use another name.")
             group = _with_values(Group(0, name, self._clock()), values)
@@ -74,7 +76,7 @@ class GroupService:
 
         Raises NotFound, and InvalidRequest as `create` does.
         """
-        with self._database.writing() as unit:
+        with changing(self._database, identity) as unit:
             before = _existing(unit, name)
             after = _patched(before, patch)
             if after != before:
@@ -85,7 +87,7 @@ class GroupService:
 
     def delete(self, identity: Identity, name: str) -> None:
         """Delete a group, and take it out of all lists; raises NotFound."""
-        with self._database.writing() as unit:
+        with changing(self._database, identity) as unit:
             group = _existing(unit, name)
             unit.groups.delete(group)
             forget_principal(unit, identity, f":{name}")
@@ -109,13 +111,27 @@ def forget_principal(unit: Unit, identity: Identity, principal: str) -> None:
     Whoever is made under that name later must not find rights that were given to another.
     """
     forget_owner(unit, identity, principal)
-    for index in unit.indexes.all():
+    changes = []
+    for index in unit.indexes.naming(principal):
         left = _without(index.options, principal)
         if left:
-            unit.indexes.change(index, {**index.options, **left})
-            details = {"options": sorted(left), "removed": principal}
+            options = {**index.options, **left}
+            changes.append((index, options))
+            details = {"options": differences(index.options, options)}
             event = Event.by(identity, EventKind.INDEX_CHANGED, index=index.name, details=details)
             unit.journal.record(event)
+    unit.indexes.change_lists(changes)
+
+
+def is_named(unit: Unit, principal: str) -> bool:
+    """Whether an access list or a project names a user or `:group`, who need not exist."""
+    indexes = unit.indexes.all()
+    return any(_without(index.options, principal) for index in indexes) or any(
+        principal in owners
+        for index in indexes
+        if not index.has_upstream
+        for owners in unit.owners.all(index).values()
+    )
 
 
 def _without(options: Options, principal: str) -> dict[str, OptionValue]:

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from stillroom_server.domain.errors import InvalidRequest, TooManyAttempts, Trouble
-from stillroom_server.domain.names import user_name
+from stillroom_server.domain.events import Event, EventKind
+from stillroom_server.domain.identity import COMMAND_LINE
+from stillroom_server.domain.names import UserName, user_name
 
 from .ports import Clock, Database, GuessCounts, Unit
 
@@ -68,10 +70,18 @@ class Guesses:
             log.warning("a password that was not wrong counts as a guess: %s", trouble)
 
     def unlock(self, user: str) -> int:
-        """Forget what stands against the name of a user; how many guesses that were."""
+        """Forget what stands against the name of a user; how many guesses that were.
+
+        Only the command line of the server does so.
+        """
         name = noted_name(user)
         with self._database.writing() as unit:
-            return unit.guesses.forget(name)
+            forgotten = unit.guesses.forget(name)
+            if forgotten:
+                kind, details = EventKind.USER_UNLOCKED, {"guesses": forgotten}
+                event = Event.by(COMMAND_LINE, kind, user=UserName(name), details=details)
+                unit.journal.record(event)
+        return forgotten
 
     def _check(self, unit: Unit, name: str, source: str, now: datetime) -> None:
         after = now - self._limits.window

@@ -1,10 +1,10 @@
 """Indexes: create, change, delete."""
 
 from collections.abc import Container, Iterator, Mapping, Sequence
-from dataclasses import replace
 
 from stillroom_server.domain.access import Permission
 from stillroom_server.domain.addresses import PrivateUpstreams
+from stillroom_server.domain.differences import beyond, differences
 from stillroom_server.domain.errors import (
     Conflict,
     Fault,
@@ -20,6 +20,7 @@ from stillroom_server.domain.names import IndexName, shown
 from stillroom_server.domain.options import Options, OptionValue, apply_operations, read_options
 
 from .access import Access, lineage_in
+from .changes import changing
 from .ports import Clock, Database, Unit
 from .tokens import forget_index
 
@@ -65,7 +66,7 @@ class IndexService:
         given = {key: value for key, value in body.items() if key != "type"}
         options = self._defaults(index_type, name) | read_options(index_type.options, given)
         self._check_upstream(identity, index_type, None, options)
-        with self._database.writing() as unit:
+        with changing(self._database, identity) as unit:
             self._check_bases(unit, identity, name, options)
             index = unit.indexes.add(
                 name,
@@ -74,7 +75,8 @@ class IndexService:
                 self._clock(),
                 has_upstream=index_type.has_upstream,
             )
-            unit.journal.record(Event.by(identity, EventKind.INDEX_CREATED, index=name))
+            kind, details = EventKind.INDEX_CREATED, created_details(index_type, index)
+            unit.journal.record(Event.by(identity, kind, index=name, details=details))
         return index
 
     def change(
@@ -91,7 +93,7 @@ class IndexService:
         Raises as `create` does; with `refuse_noop` also InvalidRequest if nothing would change,
         and PreconditionFailed if the `options_tag` is none of the `expected`.
         """
-        with self._database.writing() as unit:
+        with changing(self._database, identity) as unit:
             index = lineage_in(unit, name).asked
             if expected is not None and index.options_tag not in expected:
                 raise PreconditionFailed(
@@ -104,15 +106,15 @@ class IndexService:
                     raise InvalidRequest.one("options", f"they are so already on {name}")
                 return index
             self._check_upstream(identity, index_type, index, options)
-            keys = _changed_keys(index.options, options)
-            if "bases" in keys:
+            changes = differences(index.options, options)
+            if "bases" in changes:
                 self._check_bases(unit, identity, name, options)
-            if not UPSTREAM_OPTIONS.isdisjoint(keys):
+            if not UPSTREAM_OPTIONS.isdisjoint(changes):
                 unit.mirror_pages.expire(index)
                 unit.mirror_names.expire(index)
             changed = unit.indexes.change(index, options)
-            event = Event.by(identity, EventKind.INDEX_CHANGED, index=name)
-            unit.journal.record(replace(event, details={"options": keys}))
+            kind, details = EventKind.INDEX_CHANGED, {"options": changes}
+            unit.journal.record(Event.by(identity, kind, index=name, details=details))
         return changed
 
     def delete(self, identity: Identity, name: IndexName) -> None:
@@ -121,7 +123,7 @@ class IndexService:
         Raises Forbidden if it is not volatile, Conflict if another inherits from it: were its
         base to vanish, a public project could take the place of a private one.
         """
-        with self._database.writing() as unit:
+        with changing(self._database, identity) as unit:
             index = lineage_in(unit, name).asked
             if not index.volatile:
                 raise Forbidden(f"Index {name} is non-volatile; set volatile=true on it first.")
@@ -144,10 +146,7 @@ class IndexService:
         options = index_type.defaults()
         if index_type.takes_uploads and "acl_read" in options:
             options["acl_read"] = self._default_acl_read
-        for key, value in options.items():
-            if isinstance(value, tuple):
-                options[key] = tuple(name.user if item == OWNER else item for item in value)
-        return options
+        return _for_owner(options, name)
 
     def _check_upstream(
         self, identity: Identity, index_type: IndexType, before: Index | None, options: Options
@@ -157,7 +156,7 @@ class IndexService:
         if not options.get("mirror_url"):
             raise InvalidRequest.one("mirror_url", "a mirror needs the URL of its upstream")
         is_same = before is not None and UPSTREAM_OPTIONS.isdisjoint(
-            _changed_keys(before.options, options)
+            differences(before.options, options)
         )
         if not (is_same or identity.is_root or self._user_mirrors):
             raise Forbidden(
@@ -198,6 +197,25 @@ class IndexService:
                 raise Forbidden(f"Not allowed as a base: {verdict.reason}.")
 
 
+def created_details(index_type: IndexType, index: Index) -> dict[str, object]:
+    """What the audit tells of a new index: its type, and which options are not as declared.
+
+    What stands in `acl_read` by a setting is told as well: settings change.
+    """
+    declared = _for_owner(index_type.defaults(), index.name)
+    return {"type": index.type, "options": beyond(declared, index.options)}
+
+
+def _for_owner(options: Options, name: IndexName) -> dict[str, OptionValue]:
+    """The options with the owner of an index where a list says OWNER."""
+    return {
+        key: tuple(str(name.user) if item == OWNER else item for item in value)
+        if isinstance(value, tuple)
+        else value
+        for key, value in options.items()
+    }
+
+
 def _upstream_urls(options: Options) -> Iterator[tuple[str, str]]:
     """The URLs from which a mirror with these options fetches, each with the option's name."""
     for key in sorted(UPSTREAM_OPTIONS):
@@ -222,7 +240,3 @@ def _is_echo(index: Index, key: str, value: object) -> bool:
     if key == "volatile" and key not in index.options:
         return value == index.volatile
     return key in {"type", "projects"}
-
-
-def _changed_keys(before: Options, after: Options) -> list[str]:
-    return sorted(key for key in {*before, *after} if before.get(key) != after.get(key))

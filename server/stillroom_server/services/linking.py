@@ -4,7 +4,7 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from stillroom_server.domain.access import Permission, limits_verdict
+from stillroom_server.domain.access import Permission, limits_verdict, read_verdict
 from stillroom_server.domain.distributions import release_key
 from stillroom_server.domain.errors import Conflict, Forbidden
 from stillroom_server.domain.events import Event, EventKind
@@ -86,16 +86,19 @@ def check_addition(
 
     Raises also what `check_project` does.
     """
-    index, holding = check_project(unit, identity, name, project)
-    return Place(index, holding, _check_name(unit, index, new))
+    lineage, holding = check_project(unit, identity, name, project)
+    index = lineage.asked
+    is_reader = bool(read_verdict(identity, lineage, project))
+    return Place(index, holding, _check_name(unit, index, new, is_reader=is_reader))
 
 
 def check_project(
     unit: Unit, identity: Identity, name: IndexName, project: ProjectName
-) -> tuple[Index, Holding]:
-    """The stage, and what it knows of a project to which somebody wants to add.
+) -> tuple[Lineage, Holding]:
+    """The stage with what it inherits, and what it knows of a project to which somebody adds.
 
-    That they may upload to the stage has been checked before. Raises NotFound where there is no
+    That they may upload to the stage has been checked before; who may not read it is told no
+    more of what is there than that it is. Raises NotFound where there is no
     such index; Forbidden (or NotAuthenticated) where it is a mirror, the token is for other
     projects, the project is others' or its status takes no uploads; NeedsApproval where it is
     new and they may ask for it; Conflict where it may not have its name.
@@ -113,12 +116,13 @@ def check_project(
     if held is None:
         _check_shadowing(unit, lineage, project)
     elif not held.status.takes_uploads:
-        why = f" ({held.status.reason})" if held.status.reason else ""
+        told = held.status.reason if read_verdict(identity, lineage, project) else ""
+        why = f" ({told})" if told else ""
         raise Forbidden(
             f"Not allowed: {project} is {held.status.status} in {name}{why} and takes no uploads; "
             "its status must be active again first."
         )
-    return index, holding
+    return lineage, holding
 
 
 def _check_shadowing(unit: Unit, lineage: Lineage, project: ProjectName) -> None:
@@ -145,14 +149,18 @@ def _is_known(unit: Unit, mirror: Index, project: ProjectName) -> bool:
     return names is not None and project in unit.mirror_names.with_prefix(names.id, project, 1)
 
 
-def _check_name(unit: Unit, index: Index, new: NewFile) -> File | None:
-    """The file that has the name of the new one; Conflict where it may not be replaced."""
+def _check_name(unit: Unit, index: Index, new: NewFile, *, is_reader: bool) -> File | None:
+    """The file that has the name of the new one; Conflict where it may not be replaced.
+
+    Readers of the index are told its digest, by which they see what it is.
+    """
     held = unit.files.by_key(index, new.key)
     if index.volatile or (held is not None and held.sha256 == new.sha256):
         return held
     if held is not None:
+        digest = f", with sha256 '{held.sha256}'" if is_reader else ""
         raise Conflict(
-            f"File already exists ('{held.filename}', with sha256 '{held.sha256}') in the "
+            f"File already exists ('{held.filename}'{digest}) in the "
             f"non-volatile index {index.name}; upload a new version instead."
         )
     if unit.files.was_deleted(index, new.key):

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Sequence
 
-from stillroom_server.domain.errors import MintRefused, NotFound
+from stillroom_server.domain.errors import Conflict, MintRefused, NotFound
 from stillroom_server.domain.events import Event, EventKind
 from stillroom_server.domain.identity import Identity, TokenKind, TokenLimits
 from stillroom_server.domain.identity_tokens import IdentityToken, checked
@@ -11,8 +11,8 @@ from stillroom_server.domain.names import shown
 from stillroom_server.domain.publishing import Issuer, Publisher
 
 from .accounts import token_digest
-from .ports import Clock, Database, IdentityTokens
-from .tokens import IssuedToken, TokenService
+from .ports import Clock, Database, IdentityTokens, Unit
+from .tokens import FreshSecret, IssuedToken, TokenService, fresh_secret
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +63,9 @@ class Minting:
         """
         try:
             return self._exchanged(identity, identity_token)
+        except Conflict as conflict:
+            log.info("no token for an identity token from %s: %s", identity.address, conflict)
+            raise MintRefused("try-again", conflict.message) from None
         except MintRefused as refusal:
             log.info("no token for an identity token from %s: %s", identity.address, refusal)
             raise
@@ -77,17 +80,20 @@ class Minting:
         issuer = self._issuer(self._identity_tokens.issuer_of(identity_token))
         signed = self._identity_tokens.verified(identity_token, issuer.url)
         token = checked(signed, issuer, audience, self._clock())
-        publishers = self._matching(issuer, token)
+        # Refused without a write: who is trusted nowhere must not hold up others.
+        with self._database.reading() as unit:
+            _matching(unit, issuer, token)
+        fresh = fresh_secret()
+        # All at once: an identity token is used up by what it is exchanged for, by nothing else.
         with self._database.writing() as unit:
+            publishers = _matching(unit, issuer, token)
             unit.publishers.forget_used(self._clock())
             if not unit.publishers.use(issuer, token.id, token.kept):
                 raise MintRefused(
                     "invalid-reuse-token",
                     "This identity token was used already; ask for a new one.",
                 )
-        issued = self._issued(identity, token, publishers)
-        self._check_still_trusted(identity, issuer, publishers, issued)
-        return issued
+            return self._issued(unit, fresh, identity, token, publishers)
 
     def _issuer(self, url: str) -> Issuer:
         issuer = None
@@ -103,32 +109,21 @@ class Minting:
             )
         return issuer
 
-    def _matching(self, issuer: Issuer, token: IdentityToken) -> Sequence[Publisher]:
-        with self._database.reading() as unit:
-            known = unit.publishers.of_issuer(issuer)
-        found = [publisher for publisher in known if publisher.matches(token.claims)]
-        if not found:
-            raise MintRefused(
-                "invalid-publisher",
-                f"No trusted publisher matches the claims of this token, whose iss is "
-                f"{shown(issuer.url)} and whose sub is {shown(token.subject)}.",
-            )
-        if len({publisher.user for publisher in found}) > 1:
-            raise MintRefused(
-                "invalid-publisher",
-                "The claims of this token match publishers of several users, and a token has one; "
-                "make their rules tell the jobs apart.",
-            )
-        return found
-
     def _issued(
-        self, identity: Identity, token: IdentityToken, publishers: Sequence[Publisher]
+        self,
+        unit: Unit,
+        fresh: FreshSecret,
+        identity: Identity,
+        token: IdentityToken,
+        publishers: Sequence[Publisher],
     ) -> IssuedToken:
         user = publishers[0].user
         grants = dict.fromkeys(publisher.grant for publisher in publishers)
         ids = ",".join(publisher.id for publisher in publishers)
         job = (token.subject or "")[:_MAX_SHOWN]
-        return self._tokens.issue(
+        return self._tokens.issue_in(
+            unit,
+            fresh,
             Identity(user=user, address=identity.address, request=identity.request),
             TokenKind.TRUSTED,
             TokenLimits(tuple(grants)),
@@ -137,20 +132,6 @@ class Minting:
             publisher=ids,
             details={"publisher": ids, "issuer": token.issuer, "sub": token.subject},
         )
-
-    def _check_still_trusted(
-        self,
-        identity: Identity,
-        issuer: Issuer,
-        publishers: Sequence[Publisher],
-        issued: IssuedToken,
-    ) -> None:
-        """Whoever removes a publisher ends its tokens, but not one that is on its way."""
-        with self._database.reading() as unit:
-            known = {publisher.id for publisher in unit.publishers.of_issuer(issuer)}
-        if not known.issuperset(publisher.id for publisher in publishers):
-            self.burn(identity, issued.secret)
-            raise MintRefused("invalid-publisher", "The publisher is trusted no more.")
 
     def burn(self, identity: Identity, secret: str) -> None:
         """End a minted token; whatever else it is stays as it is, and nobody learns which."""
@@ -172,3 +153,22 @@ class Minting:
                         details={"id": token.id, "kind": token.kind.value},
                     )
                 )
+
+
+def _matching(unit: Unit, issuer: Issuer, token: IdentityToken) -> Sequence[Publisher]:
+    """The publishers whose rules the token meets, which all act for one user."""
+    known = unit.publishers.of_issuer(issuer)
+    found = [publisher for publisher in known if publisher.matches(token.claims)]
+    if not found:
+        raise MintRefused(
+            "invalid-publisher",
+            f"No trusted publisher matches the claims of this token, whose iss is "
+            f"{shown(issuer.url)} and whose sub is {shown(token.subject)}.",
+        )
+    if len({publisher.user for publisher in found}) > 1:
+        raise MintRefused(
+            "invalid-publisher",
+            "The claims of this token match publishers of several users, and a token has one; "
+            "make their rules tell the jobs apart.",
+        )
+    return found

@@ -6,6 +6,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import NoReturn
 
+from stillroom_server.domain.access import granters
 from stillroom_server.domain.errors import (
     Fault,
     Forbidden,
@@ -17,18 +18,20 @@ from stillroom_server.domain.errors import (
 from stillroom_server.domain.events import Event, EventKind
 from stillroom_server.domain.identity import Identity
 from stillroom_server.domain.indexes import Index
-from stillroom_server.domain.names import ROOT, IndexName, ProjectName, shown
+from stillroom_server.domain.names import IndexName, ProjectName, UserName, shown
 from stillroom_server.domain.options import apply_operations, read_options
 from stillroom_server.domain.ownership import (
     OWNERS,
     Holding,
     Standing,
     administers,
+    may_delete,
     owners_after_upload,
     standing_of,
 )
 
 from .access import REFUSED, lineage_in
+from .changes import changing
 from .ports import Clock, Database, ProjectRequest, Unit
 
 MAX_OWNERS = 100
@@ -72,7 +75,7 @@ class Owners:
         With owners, requests for the project are settled. Raises InvalidRequest naming all
         faults.
         """
-        with self._database.writing() as unit:
+        with changing(self._database, identity) as unit:
             index = _stage(unit, name)
             before = unit.owners.of_project(index, project)
             after = _patched(before, patch)
@@ -87,14 +90,25 @@ class Owners:
         with self._database.reading() as unit:
             return unit.owners.requests(_stage(unit, name))
 
-    def decline(self, identity: Identity, name: IndexName, project: ProjectName) -> list[str]:
-        """Drop the requests for a project; who had asked. NotFound if nobody did."""
-        with self._database.writing() as unit:
+    def decline(
+        self,
+        identity: Identity,
+        name: IndexName,
+        project: ProjectName,
+        user: UserName | None = None,
+    ) -> list[str]:
+        """Drop the requests for a project, or that of one user; who had asked.
+
+        Raises NotFound if nobody did, or not that user.
+        """
+        with changing(self._database, identity) as unit:
             index = _stage(unit, name)
-            users = [r.user for r in unit.owners.requests(index) if r.project == project]
+            asked = [r.user for r in unit.owners.requests(index) if r.project == project]
+            users = [each for each in asked if user in {None, each}]
             if not users:
-                raise NotFound(f"Nobody has asked for a project {project} in {name}.")
-            unit.owners.drop_requests(index, project)
+                who = f"{user} has not" if user is not None else "Nobody has"
+                raise NotFound(f"{who} asked for a project {project} in {name}.")
+            unit.owners.drop_requests(index, project, user)
             kind = EventKind.PROJECT_REQUEST_DECLINED
             details = {"users": users}
             unit.journal.record(
@@ -124,10 +138,15 @@ def check_standing(
 def own_after_upload(
     unit: Unit, identity: Identity, index: Index, project: ProjectName, holding: Holding
 ) -> None:
-    """Make who brought a new project its owner, where that is wanted; nobody asks for it now."""
+    """Make who brought a new project its owner, where that is wanted; nobody asks for it now.
+
+    Not an account that was deleted while its upload came: whoever got the name later would own it.
+    """
     if holding.lives_here:
         return
     unit.owners.drop_requests(index, project)
+    if identity.user is None or unit.users.get(identity.user) is None:
+        return
     owners = owners_after_upload(identity, index, holding)
     if owners != holding.owners:
         _set(unit, identity, index, project, owners)
@@ -137,9 +156,13 @@ def disown(unit: Unit, identity: Identity, index: Index, project: ProjectName) -
     """A project is deleted: the name is free again, if those give it up who own it.
 
     That is an owner, or who administers the index. Where somebody else deletes it, the name is
-    kept for its owners: else who may delete and upload could take over any project.
+    kept for its owners: else who may delete and upload could take over any project. For the same
+    reason, only who administers the index deletes one that has no owners, where projects have
+    some; raises Forbidden for others (or NotAuthenticated).
     """
     owners = unit.owners.of_project(index, project)
+    if not may_delete(identity, index, owners):
+        _refuse_deletion(identity, index, project)
     is_owner = not owners.isdisjoint(identity.principals)
     if owners and (is_owner or administers(identity, index)):
         _set(unit, identity, index, project, frozenset())
@@ -180,14 +203,14 @@ def _note_request(
         if project not in open_names and len(open_names) >= MAX_REQUESTS:
             return (
                 f"it was not asked for, because {identity.user} has {MAX_REQUESTS} open requests "
-                f"there; let {_admins(index)} approve or decline some"
+                f"there; let the index's {granters(index)} approve or decline some"
             )
         if unit.owners.request(index, request):
             kind = EventKind.PROJECT_REQUESTED
             unit.journal.record(Event.by(identity, kind, index=name, project=project))
     return (
-        f"it was asked for, and {_admins(index)} can approve it with `stillroom owner approve "
-        f"{project} {identity.user} --index {name}`"
+        f"it was asked for, and the index's {granters(index)} can approve it with "
+        f"`stillroom owner approve {project} {identity.user} --index {name}`"
     )
 
 
@@ -206,15 +229,19 @@ def _refuse(
         Standing.NOT_FIRST: "it is new there, and first_upload is restricted",
     }[standing]
     raise Forbidden(
-        f"{refused}{why}; {_admins(index)} can change that with `stillroom owner add {project} "
-        f"{user} --index {index.name}`."
+        f"{refused}{why}; the index's {granters(index)} can change that with `stillroom "
+        f"owner add {project} {user} --index {index.name}`."
     )
 
 
-def _admins(index: Index) -> str:
-    owner = index.name.user
-    owners = "root" if owner == ROOT else f"the index's owner {owner}, root"
-    return f"{owners} or who is in acl_admin"
+def _refuse_deletion(identity: Identity, index: Index, project: ProjectName) -> NoReturn:
+    if identity.user is None:
+        raise NotAuthenticated(REFUSED)
+    raise Forbidden(
+        f"Not allowed: {identity.user} may not delete {project} from {index.name}: owned_projects "
+        f"is on, and it has no owners; the index's {granters(index)} can delete it, or name an "
+        f"owner with `stillroom owner add {project} USER --index {index.name}`."
+    )
 
 
 def _set(

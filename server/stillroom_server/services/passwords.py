@@ -14,6 +14,7 @@ from stillroom_server.domain.identity import Credentials, Identity
 
 from .caching import SingleFlight
 from .guesses import Guesses
+from .ports import PasswordHasher
 
 LIFETIME_SECONDS = 300.0
 """For how long it is remembered whether a password was right."""
@@ -114,9 +115,10 @@ class PasswordGuard:
     flight are joined, because installers send the password with every request.
     """
 
-    def __init__(self, memory: PasswordMemory, guesses: Guesses) -> None:
+    def __init__(self, memory: PasswordMemory, guesses: Guesses, hasher: PasswordHasher) -> None:
         self._memory = memory
         self._guesses = guesses
+        self._hasher = hasher
         self._hash = KeyedHash()
         self._checks: SingleFlight[bytes, Checked] = SingleFlight()
 
@@ -124,19 +126,24 @@ class PasswordGuard:
         """Ask whose name and password these are, unless that is remembered.
 
         `password_hash` is the one on record, None where there is none. Raises TooManyAttempts in
-        place of asking, and what `ask` raises.
+        place of asking, Overloaded where too many are asked already, and what `ask` raises.
         """
         assert credentials.user is not None
         key = self._hash(credentials.user, password_hash, credentials.secret)
         known = self._memory.recall(key)
         if known is None:
-            return self._checks.run(key, lambda: self._first(key, credentials, ask))
+            return self._checks.run(key, lambda: self._placed(key, credentials, ask))
         if known.outcome is Outcome.WRONG:
             return Checked(Answer(None))
         answer = ask(hash_matches=known.outcome is Outcome.HASH_MATCHED)
         if answer.identity is None:
             self._memory.forget(key)
         return Checked(answer, known.until)
+
+    def _placed(self, key: bytes, credentials: Credentials, ask: Question) -> Checked:
+        # Whoever is sent away for want of a place must not have cost a write.
+        with self._hasher.place():
+            return self._first(key, credentials, ask)
 
     def _first(self, key: bytes, credentials: Credentials, ask: Question) -> Checked:
         assert credentials.user is not None

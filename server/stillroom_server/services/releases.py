@@ -13,6 +13,7 @@ from stillroom_server.domain.names import IndexName, ProjectName
 from stillroom_server.domain.upstream import UpstreamFile
 
 from .access import Access, lineage_in
+from .changes import changing
 from .companions import SUFFIXES
 from .files import FileService
 from .linking import Addition, Outcome, check_project, link_file
@@ -69,18 +70,18 @@ class Releases:
 
         Returns the names of the files that changed. Raises NotFound.
         """
-        with self._database.writing() as unit:
+        with changing(self._database, identity) as unit:
             _held, files = _release(unit, name, project, version)
             if filename is not None:
                 files = [file for file in files if file.filename == filename]
                 if not files:
                     raise NotFound(f"There is no file {filename} in {project} {version}.")
-            changing = [file for file in files if file.yanked != yanked]
-            unit.files.set_yanked(changing, yanked)
+            others = [file for file in files if file.yanked != yanked]
+            unit.files.set_yanked(others, yanked)
             kind = EventKind.FILE_UNYANKED if yanked is False else EventKind.FILE_YANKED
-            for file in changing:
+            for file in others:
                 _record(unit, kind, identity, file, reason=yanked if yanked else None)
-        return [file.filename for file in changing]
+        return [file.filename for file in others]
 
     # Remove
 
@@ -99,7 +100,7 @@ class Releases:
         On a mirror, what is kept here is forgotten. Raises NotFound, or Forbidden on a
         non-volatile index without `force`.
         """
-        with self._database.writing() as unit:
+        with changing(self._database, identity) as unit:
             index = _removable(unit, name, force=force)
             if index.has_upstream:
                 if not unit.mirror_pages.forget_kept(index, project, filename):
@@ -135,7 +136,7 @@ class Releases:
 
         On a mirror, what is kept of it is forgotten. Raises as `remove_file` does.
         """
-        with self._database.writing() as unit:
+        with changing(self._database, identity) as unit:
             index = _removable(unit, name, force=force)
             if index.has_upstream:
                 _forget_release(unit, index, project, version)
@@ -159,9 +160,10 @@ class Releases:
         """Delete a project with all that it has; only then may mirrors show its name again.
 
         One that takes no uploads is for those who administer the index: the next upload of its
-        name would undo their decision. Raises NotFound and Forbidden.
+        name would undo their decision. So is one without owners, where projects have owners.
+        Raises NotFound and Forbidden.
         """
-        with self._database.writing() as unit:
+        with changing(self._database, identity) as unit:
             index = _removable(unit, name, force=force)
             if index.has_upstream:
                 if not unit.mirror_pages.delete(index, project):
@@ -175,10 +177,10 @@ class Releases:
                             f"Not allowed: {project} is {held.status.status}, and "
                             f"{verdict.reason}."
                         )
+                disown(unit, identity, index, project)
                 for file in unit.files.of_project(index, project):
                     unit.files.delete(file, self._clock())
                 unit.projects.delete(held)
-                disown(unit, identity, index, project)
             unit.journal.record(
                 Event.by(identity, EventKind.PROJECT_REMOVED, index=name, project=project)
             )

@@ -7,6 +7,7 @@ from stillroom_server.domain.identity import User
 from stillroom_server.domain.indexes import IndexType
 from stillroom_server.domain.names import ROOT, IndexName
 
+from .indexes import created_details
 from .ports import Clock, Database, PasswordHasher
 
 ROOT_MIRROR = IndexName(ROOT, "pypi")
@@ -44,7 +45,7 @@ def set_up(
     }
     with database.writing() as unit:
         unit.users.add(User(id=0, name=ROOT, password_hash=password_hash, created=now))
-        unit.indexes.add(
+        index = unit.indexes.add(
             ROOT_MIRROR,
             mirror.name,
             options,
@@ -52,4 +53,5 @@ def set_up(
             has_upstream=True,
         )
         unit.journal.record(Event(EventKind.USER_CREATED, user=ROOT))
-        unit.journal.record(Event(EventKind.INDEX_CREATED, index=ROOT_MIRROR))
+        details = created_details(mirror, index)
+        unit.journal.record(Event(EventKind.INDEX_CREATED, index=ROOT_MIRROR, details=details))

@@ -7,6 +7,7 @@ from stillroom_server.domain.names import IndexName, ProjectName
 from stillroom_server.domain.status import ProjectStatus
 
 from .access import lineage_in
+from .changes import changing
 from .ports import Database
 
 
@@ -23,7 +24,7 @@ class Statuses:
 
         Raises NotFound, and Forbidden for a mirror's project, whose status is the upstream's.
         """
-        with self._database.writing() as unit:
+        with changing(self._database, identity) as unit:
             index = lineage_in(unit, name).asked
             if index.has_upstream:
                 raise Forbidden(

@@ -1,10 +1,11 @@
-"""When tokens were last used: noted in memory by the minute, written now and then, all at once."""
+"""When tokens were last used: noted in memory by the minute, written now and then."""
 
-import threading
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from stillroom_server.domain.identity import Token
 
+from .backlog import Backlog
 from .ports import Database
 
 MINUTE = timedelta(minutes=1)
@@ -20,11 +21,11 @@ class TokenUses:
     costs one look into a dict, without a lock.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, limit: int = MAX_NOTED) -> None:
         self._database = database
-        self._lock = threading.Lock()
+        self._limit = limit
         self._known_until: dict[str, datetime] = {}
-        self._noted: dict[str, datetime] = {}
+        self._noted: Backlog[str, datetime] = Backlog(max, limit)
 
     def note(self, token: Token, now: datetime) -> None:
         """Somebody has just used this token, whose `used` may be out of date. Writes nothing."""
@@ -33,27 +34,19 @@ class TokenUses:
             self._note(token, now.replace(second=0, microsecond=0))
 
     def _note(self, token: Token, minute: datetime) -> None:
-        with self._lock:
-            if len(self._known_until) >= MAX_NOTED:
-                self._known_until.clear()
-            self._known_until[token.id] = minute + MINUTE
-            is_stored = token.used is not None and token.used >= minute
-            if not is_stored and (token.id in self._noted or len(self._noted) < MAX_NOTED):
-                self._noted[token.id] = minute
+        if len(self._known_until) >= self._limit:
+            self._known_until.clear()
+        self._known_until[token.id] = minute + MINUTE
+        if token.used is None or token.used < minute:
+            self._noted.add(token.id, minute)
 
     def flush(self) -> int:
-        """Write down what was noted, in a unit of its own that takes no serial; how many.
+        """Write down what was noted, in units of its own that take no serial; how many.
 
         Raises StorageBusy; then what was noted waits for the next time.
         """
-        with self._lock:
-            noted = dict(self._noted)
-        if not noted:
-            return 0
+        return self._noted.flush(self._write)
+
+    def _write(self, noted: Mapping[str, datetime]) -> None:
         with self._database.writing() as unit:
             unit.tokens.note_uses(noted)
-        with self._lock:
-            for token_id, minute in noted.items():
-                if self._noted.get(token_id) == minute:
-                    del self._noted[token_id]
-        return len(noted)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from stillroom_server.domain.access import Permission, has_any_right, limits_verdict
+from stillroom_server.domain.access import Permission, granters, has_any_right, limits_verdict
 from stillroom_server.domain.errors import (
     Conflict,
     Forbidden,
@@ -25,15 +25,34 @@ from stillroom_server.domain.identity import (
 )
 from stillroom_server.domain.indexes import Index
 from stillroom_server.domain.names import IndexName, UserName
+from stillroom_server.domain.publishing import Publisher
 
 from .accounts import TOKEN_PREFIX, Authenticator, token_digest
+from .changes import changing
 from .ports import Clock, Database, Unit
 
 log = logging.getLogger(__name__)
 
 MAX_LIFETIME = timedelta(days=366)
+_LIFETIMES = (
+    f"use 1 to {MAX_LIFETIME.total_seconds():.0f} seconds, which is {MAX_LIFETIME.days} days"
+)
 MAX_TOKENS = 500
 """Live tokens of one kind that a user may have."""
+
+
+@dataclass(frozen=True, slots=True)
+class FreshSecret:
+    """A secret that no token has yet, and its digest: made before a unit of work begins."""
+
+    text: str = field(repr=False)
+    digest: bytes = field(repr=False)
+
+
+def fresh_secret() -> FreshSecret:
+    """A new one, random."""
+    secret = TOKEN_PREFIX + secrets.token_urlsafe(32)
+    return FreshSecret(secret, token_digest(secret))
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,14 +112,14 @@ class TokenService:
         if identity.user != user:
             raise Forbidden("Not allowed: a token can only be made by its own user.")
         if not 0 < seconds <= MAX_LIFETIME.total_seconds():
-            raise InvalidRequest.one("expires_in", "use 1 second to 366 days, in seconds")
+            raise InvalidRequest.one("expires_in", _LIFETIMES)
         verdict = limits_verdict(identity.limits, Permission.TOKENS, None)
         if not verdict:
             raise Forbidden(f"Not allowed: {verdict.reason}.")
         if identity.limits is not None and not identity.limits.covers(limits):
             raise Forbidden("Not allowed: the new token would reach further than the one in use.")
-        issued = self._new(identity, TokenKind.MADE, limits, seconds, note)
-        with self._database.writing() as unit:
+        issued = self._new(fresh_secret(), identity, TokenKind.MADE, limits, seconds, note)
+        with changing(self._database, identity) as unit:
             _check_maker(unit, identity, issued.token)
             _check_indexes(unit, limits, lambda index: has_any_right(identity, index))
             self._add(unit, identity, issued.token)
@@ -124,14 +143,42 @@ class TokenService:
         Raises NotFound for a missing index, Forbidden for somebody whom only a plugin knows,
         Conflict if there are too many already. Of too many logins, the oldest ends.
         """
-        issued = self._new(identity, kind, limits, seconds, note, publisher)
-        with self._database.writing() as unit:
-            _check_indexes(unit, limits, lambda _index: True)
-            self._add(unit, identity, issued.token, details)
+        fresh = fresh_secret()
+        with changing(self._database, identity) as unit:
+            return self.issue_in(
+                unit,
+                fresh,
+                identity,
+                kind,
+                limits,
+                seconds,
+                note,
+                publisher=publisher,
+                details=details,
+            )
+
+    def issue_in(
+        self,
+        unit: Unit,
+        fresh: FreshSecret,
+        identity: Identity,
+        kind: TokenKind,
+        limits: TokenLimits | None,
+        seconds: int,
+        note: str,
+        *,
+        publisher: str | None = None,
+        details: Mapping[str, object] | None = None,
+    ) -> IssuedToken:
+        """Do what `issue` does together with something else: both happen, or neither."""
+        issued = self._new(fresh, identity, kind, limits, seconds, note, publisher)
+        _check_indexes(unit, limits, lambda _index: True)
+        self._add(unit, identity, issued.token, details)
         return issued
 
     def _new(
         self,
+        fresh: FreshSecret,
         identity: Identity,
         kind: TokenKind,
         limits: TokenLimits | None,
@@ -140,12 +187,11 @@ class TokenService:
         publisher: str | None = None,
     ) -> IssuedToken:
         assert identity.user is not None
-        secret = TOKEN_PREFIX + secrets.token_urlsafe(32)
         now = self._clock()
         token = Token(
             id=secrets.token_hex(6),
             user=identity.user,
-            digest=token_digest(secret),
+            digest=fresh.digest,
             kind=kind,
             limits=limits,
             created=now,
@@ -154,7 +200,7 @@ class TokenService:
             groups=identity.groups if kind is TokenKind.LOGIN else frozenset(),
             publisher=publisher,
         )
-        return IssuedToken(token, secret, seconds)
+        return IssuedToken(token, fresh.text, seconds)
 
     def _add(
         self,
@@ -190,14 +236,16 @@ class TokenService:
             return _existing(unit, identity.user, identity.token)
 
     def of_user(self, user: UserName) -> list[Token]:
-        """The tokens of a user that have not expired."""
+        """The tokens of a user that have not expired; raises NotFound if there is no such user."""
         now = self._clock()
         with self._database.reading() as unit:
+            if unit.users.get(user) is None:
+                raise NotFound(f"There is no user {user}.")
             return [token for token in unit.tokens.of_user(user) if token.expires > now]
 
     def revoke(self, identity: Identity, user: UserName, token_id: str) -> None:
         """End a token now; raises NotFound if the user has none of that id."""
-        with self._database.writing() as unit:
+        with changing(self._database, identity) as unit:
             _revoke(unit, identity, _existing(unit, user, token_id))
 
     def revoke_in_use(self, identity: Identity, user: str) -> None:
@@ -209,7 +257,8 @@ class TokenService:
 def forget_index(unit: Unit, identity: Identity, name: IndexName) -> None:
     """Let no token reach an index that is gone, nor another one that gets its name later.
 
-    A token that is good for nothing else ends.
+    A token that is good for nothing else ends. What else one reaches is not told with the index,
+    whose audit is not only for its user.
     """
     for token in unit.tokens.naming(name):
         assert token.limits is not None
@@ -218,12 +267,14 @@ def forget_index(unit: Unit, identity: Identity, name: IndexName) -> None:
             _revoke(unit, identity, token, index=name)
             continue
         unit.tokens.limit(token, left)
-        details = {"id": token.id, "limits": told(left)}
-        unit.journal.record(
-            Event.by(
-                identity, EventKind.TOKEN_CHANGED, user=token.user, index=name, details=details
-            )
-        )
+        kind, details = EventKind.TOKEN_CHANGED, {"id": token.id}
+        unit.journal.record(Event.by(identity, kind, user=token.user, index=name, details=details))
+
+
+def forget_publisher(unit: Unit, identity: Identity, publisher: Publisher) -> None:
+    """End the tokens that were made for a trusted publisher which is gone."""
+    for token in unit.tokens.made_for(publisher.id):
+        _revoke(unit, identity, token, index=publisher.index)
 
 
 def told(limits: TokenLimits | None) -> list[dict[str, object]] | None:
@@ -253,7 +304,7 @@ def _existing(unit: Unit, user: UserName, token_id: str) -> Token:
 def _revoke(
     unit: Unit, identity: Identity, token: Token, *, index: IndexName | None = None
 ) -> None:
-    """End a token; `index` is the one whose end ends it."""
+    """End a token; `index` is where that happens which ends it."""
     unit.tokens.delete(token.user, token.id)
     kind, details = EventKind.TOKEN_REVOKED, {"id": token.id}
     unit.journal.record(Event.by(identity, kind, user=token.user, index=index, details=details))
@@ -281,11 +332,12 @@ def _check_indexes(unit: Unit, limits: TokenLimits | None, may: Callable[[Index]
     missing = [str(name) for name, index in found.items() if index is None]
     if missing:
         raise NotFound(f"There is no index {', '.join(missing)}.")
-    closed = [str(name) for name, index in found.items() if index is not None and not may(index)]
+    closed = [index for index in found.values() if index is not None and not may(index)]
     if closed:
+        where = ", ".join(str(index.name) for index in closed)
         raise Forbidden(
-            f"Not allowed: you have no right in {', '.join(closed)}, so a token would have none; "
-            "its owner, root, or who is in acl_admin can change that."
+            f"Not allowed: you have no right in {where}, so a token would have none; the "
+            f"{granters(*closed)} can change that."
         )
 
 

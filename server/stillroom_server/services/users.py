@@ -1,8 +1,9 @@
 """Users: create, change, delete."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
+from stillroom_server.domain.differences import differences
 from stillroom_server.domain.errors import (
     Conflict,
     Fault,
@@ -16,13 +17,28 @@ from stillroom_server.domain.indexes import Index
 from stillroom_server.domain.names import ROOT, UserName
 
 from .accounts import MAX_SECRET, TOKEN_PREFIX
-from .groups import forget_member
+from .changes import changing
+from .groups import forget_member, is_named
 from .ports import Clock, CommonPasswords, Database, PasswordHasher, Unit
+from .publishing import forget_publishers
 from .tokens import forget_index
 
-_TEXTS = ("email", "title", "description")
+_PUBLIC = ("title", "description")
+_TEXTS = ("email", *_PUBLIC)
+_FIELDS = (*_TEXTS, "custom_data")
 # devpi's client sends the whole user back when it changes one field of it.
-_ECHOED = frozenset({"created", "modified", "username", "indexes"})
+_ECHOED = frozenset(
+    {"created", "modified", "username", "indexes", "groups", "has_password", "tokens"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Belongings:
+    """The names of the groups of a user, and how many tokens there are that have not expired."""
+
+    groups: tuple[str, ...]
+    has_password: bool
+    tokens: int
 
 
 class UserService:
@@ -48,6 +64,14 @@ class UserService:
         with self._database.reading() as unit:
             return _existing(unit, name), unit.indexes.of_user(name)
 
+    def belongings(self, user: User) -> Belongings:
+        """What else a user has: groups, a password, tokens."""
+        now = self._clock()
+        with self._database.reading() as unit:
+            groups = unit.groups.of_user(user.name)
+            tokens = [one for one in unit.tokens.of_user(user.name) if one.expires > now]
+        return Belongings(tuple(sorted(groups)), user.password_hash is not None, len(tokens))
+
     def all(self) -> list[tuple[User, list[Index]]]:
         """All users, each with their indexes."""
         with self._database.reading() as unit:
@@ -69,13 +93,20 @@ class UserService:
         password = body["password"]
         if password is None and not identity.is_root:
             raise InvalidRequest.one("password", "only root creates users without one")
+        if password is not None:
+            _check_unlimited(identity)
         with self._database.reading() as unit:
             if unit.users.get(name) is not None:
                 raise Conflict(f"User {name} exists already.")
         password_hash = None if password is None else self._hasher.hash(str(password))
         user = User(id=0, name=name, password_hash=password_hash, created=self._clock())
         user = _with_fields(user, body)
-        with self._database.writing() as unit:
+        with changing(self._database, identity) as unit:
+            if not identity.is_root and is_named(unit, name):
+                raise Conflict(
+                    f"User {name} cannot be signed up for: access lists or projects name it "
+                    "already, so root has to create it."
+                )
             user = unit.users.add(user)
             unit.journal.record(Event.by(identity, EventKind.USER_CREATED, user=name))
         return user
@@ -92,13 +123,10 @@ class UserService:
             raise InvalidRequest(faults)
         password = changes.get("password")
         sets_password = "password" in changes
-        if sets_password and identity.limits is not None:
-            raise Forbidden(
-                "Not allowed: the token in use is limited, and whoever sets a password could log "
-                "in without its limits; log in to do this."
-            )
+        if sets_password:
+            _check_unlimited(identity)
         password_hash = None if password is None else self._hasher.hash(str(password))
-        with self._database.writing() as unit:
+        with changing(self._database, identity) as unit:
             before = _existing(unit, name)
             after = _with_fields(before, changes)
             if sets_password:
@@ -108,21 +136,27 @@ class UserService:
             if sets_password or after != before:
                 after = replace(after, modified=self._clock())
                 unit.users.change(after)
-                details = {"fields": sorted(changes)}
-                unit.journal.record(
-                    Event.by(identity, EventKind.USER_CHANGED, user=name, details=details)
-                )
+                kind = EventKind.USER_CHANGED
+                details = _changed(before, after, sets_password=sets_password)
+                unit.journal.record(Event.by(identity, kind, user=name, details=details))
         return after
 
     def delete(self, identity: Identity, name: UserName) -> None:
         """Delete a user with their indexes, and take them out of groups, lists and owners.
 
-        Raises Forbidden if one of them is not volatile, Conflict if another user's index
-        inherits from one of them.
+        No trusted publisher acts for them any more.
+
+        Raises Forbidden if one of them is not volatile or the token in use is limited, Conflict
+        if another user's index inherits from one of them.
         """
-        with self._database.writing() as unit:
+        with changing(self._database, identity) as unit:
             user = _existing(unit, name)
             indexes = unit.indexes.of_user(name)
+            if indexes and identity.limits is not None:
+                raise Forbidden(
+                    f"Not allowed: the token in use is limited, and {name} has indexes, which "
+                    "would go too; delete them first, or log in to do this."
+                )
             for index in indexes:
                 if not index.volatile:
                     raise Forbidden(
@@ -130,6 +164,7 @@ class UserService:
                         "on it first."
                     )
             _delete_indexes(unit, indexes)
+            forget_publishers(unit, identity, name)
             forget_member(unit, identity, name)
             unit.users.delete(user)
             unit.journal.record(Event.by(identity, EventKind.USER_DELETED, user=name))
@@ -143,7 +178,7 @@ class UserService:
                 key, "unknown field; a user has password, email, title, description, custom_data"
             )
             for key in body
-            if key not in {"password", "custom_data", *_TEXTS}
+            if key not in {"password", *_FIELDS}
         ]
         for key in _TEXTS:
             value = body.get(key)
@@ -184,6 +219,14 @@ def _without_decoration(text: str) -> str:
     return text[letters[0] : letters[-1] + 1].lower() if letters else text
 
 
+def _check_unlimited(identity: Identity) -> None:
+    if identity.limits is not None:
+        raise Forbidden(
+            "Not allowed: the token in use is limited, and whoever sets a password could log in "
+            "without its limits; log in to do this."
+        )
+
+
 def _existing(unit: Unit, name: UserName) -> User:
     user = unit.users.get(name)
     if user is None:
@@ -203,6 +246,16 @@ def _with_fields(user: User, body: Mapping[str, object]) -> User:
         description=text("description", user.description),
         custom_data=custom if isinstance(custom, Mapping) else None,
     )
+
+
+def _changed(before: User, after: User, *, sets_password: bool) -> dict[str, object]:
+    """What the audit tells: which fields are others now, and how what everybody may read is."""
+    fields = [key for key in _FIELDS if getattr(before, key) != getattr(after, key)]
+    if sets_password:
+        fields.append("password")
+    one, other = ({key: getattr(user, key) for key in _PUBLIC} for user in (before, after))
+    changes = differences(one, other)
+    return {"fields": sorted(fields), **({"changes": changes} if changes else {})}
 
 
 def _delete_indexes(unit: Unit, indexes: list[Index]) -> None:

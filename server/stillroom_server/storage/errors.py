@@ -8,6 +8,8 @@ from stillroom_server.domain.errors import Conflict, StillroomError, StorageBusy
 
 _SQLITE_DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _POSTGRES_DISK_FULL = "53100"
+_POSTGRES_TOO_LARGE = "54"
+"""How the codes begin that say: more than a row, a key or a statement can hold."""
 # A write on a standby; and to begin for writing there, which Postgres calls "not supported".
 _POSTGRES_READ_ONLY = {"25006", "0A000"}
 
@@ -45,7 +47,8 @@ def as_domain_error(error: BaseException, *, reading: bool) -> Exception | None:
         return StorageBusy("the database file is damaged; restore it from a backup")
     if primary == sqlite3.SQLITE_CANTOPEN:
         return StorageBusy("the database file cannot be opened; check its folder and its rights")
-    if primary == sqlite3.SQLITE_ERROR:
+    if primary == sqlite3.SQLITE_ERROR or str(sqlstate).startswith(_POSTGRES_TOO_LARGE):
+        # To try again would not help.
         return None
     return _by_class(error)
 

@@ -1,10 +1,21 @@
 """Fetches of files in SQL."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, delete, func, or_, select, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    delete,
+    func,
+    or_,
+    select,
+    tuple_,
+    union,
+)
 
 from stillroom_server.domain.names import ProjectName
 from stillroom_server.services.ports import Fetch, FetchKey, FetchQuery
@@ -33,10 +44,21 @@ class SqlFetches:
 
     def find(self, query: FetchQuery, limit: int) -> list[Fetch]:
         """What was fetched, newest first. An index is matched by `asked` and by `held`."""
-        columns = [*_key, _fetches.c.version, _fetches.c.count.label("times")]
-        statement: Select[Any] = select(*columns).where(*_conditions(query))
-        rest = [column for column in _key if column is not _fetches.c.minute]
-        statement = statement.order_by(_fetches.c.minute.desc(), *rest).limit(limit)
+        index, conditions = query.index, list(_conditions(query))
+        if index is None:
+            statement = _newest(conditions, limit)
+        elif query.project is not None:
+            either = or_(_fetches.c.asked == index, _fetches.c.held == index)
+            statement = _newest([*conditions, either], limit)
+        else:
+            # Two questions, each of which is answered by the end of an index of the table.
+            found = union(
+                *(
+                    select(_newest([*conditions, column == index], limit).subquery())
+                    for column in (_fetches.c.asked, _fetches.c.held)
+                )
+            ).subquery()
+            statement = select(found).order_by(*_order(found.c)).limit(limit)
         return [_fetch(row) for row in self._connection.execute(statement)]
 
     def count_before(self, minute: datetime) -> int:
@@ -50,7 +72,19 @@ class SqlFetches:
         return self._connection.execute(delete(_fetches).where(tuple_(*_key).in_(old))).rowcount
 
 
+def _newest(conditions: Iterable[ColumnElement[bool]], limit: int) -> Select[Any]:
+    columns = [*_key, _fetches.c.version, _fetches.c.count.label("times")]
+    return select(*columns).where(*conditions).order_by(*_order(_fetches.c)).limit(limit)
+
+
+def _order(columns: Any) -> list[ColumnElement[Any]]:
+    """By the minute, the newest first; within that, always the same."""
+    rest = [columns[column.name] for column in _key if column is not _fetches.c.minute]
+    return [columns.minute.desc(), *rest]
+
+
 def _conditions(query: FetchQuery) -> Iterator[ColumnElement[bool]]:
+    """What is asked for, but for the index."""
     columns = _fetches.c
     if query.project is not None:
         yield columns.project == query.project
@@ -58,8 +92,6 @@ def _conditions(query: FetchQuery) -> Iterator[ColumnElement[bool]]:
         yield columns.version == query.version
     if query.filename is not None:
         yield columns.filename == query.filename
-    if query.index is not None:
-        yield or_(columns.asked == query.index, columns.held == query.index)
     if query.user is not None:
         yield columns.user_name == query.user
     if query.since is not None:

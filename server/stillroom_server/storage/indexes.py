@@ -6,7 +6,21 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, delete, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    Text,
+    bindparam,
+    cast,
+    delete,
+    false,
+    func,
+    insert,
+    select,
+    update,
+)
 
 from stillroom_server.domain.errors import Conflict, NotFound
 from stillroom_server.domain.indexes import Index
@@ -55,6 +69,22 @@ class SqlIndexes:
             found.append(_index(same[0], bases))
         return found
 
+    def lists(self, name: IndexName, option: str, principal: str, *, with_bases: bool) -> bool:
+        """Whether there is an index whose access list names somebody; perhaps its bases' too."""
+        entries = cast(_indexes.c.options[option], Text)
+        names_them = entries.contains(f'"{principal}"', autoescape=True)
+        asked = select(_indexes.c.id).join(_users)
+        asked = asked.where(_users.c.name == name.user, _indexes.c.name == name.index, names_them)
+        if not with_bases:
+            return bool(self._connection.scalar(select(asked.exists())))
+        line = asked.cte("line", recursive=True)
+        line = line.union(select(_bases.c.base_id).join(line, _bases.c.index_id == line.c.id))
+        # A mirror without the option names nobody: what is NULL is not true either.
+        closed = func.coalesce(names_them, false()).is_(false())
+        refusing = select(line.c.id).join(_indexes, _indexes.c.id == line.c.id).where(closed)
+        query = select(select(line.c.id).exists() & ~refusing.exists())
+        return bool(self._connection.scalar(query))
+
     def of_user(self, user: UserName) -> list[Index]:
         """A user's indexes, by name."""
         return self._select(_users.c.name == user)
@@ -102,6 +132,20 @@ class SqlIndexes:
         self._connection.execute(delete(_bases).where(_bases.c.index_id == index.id))
         self._link_bases(changed)
         return changed
+
+    def naming(self, principal: str) -> list[Index]:
+        """The indexes that have a user or `:group` in any option, by name; perhaps some more."""
+        # By the text of the JSON, which both databases can search.
+        text = cast(_indexes.c.options, Text)
+        return self._select(text.contains(f'"{principal}"', autoescape=True))
+
+    def change_lists(self, changes: Sequence[tuple[Index, Options]]) -> None:
+        """Store new options of many indexes at once, whose bases stay as they are."""
+        statement = update(_indexes).where(_indexes.c.id == bindparam("index_id"))
+        statement = statement.values(options=bindparam("stored", type_=_indexes.c.options.type))
+        rows = [{"index_id": index.id, "stored": _stored(options)} for index, options in changes]
+        if rows:
+            self._connection.execute(statement, rows)
 
     def delete(self, index: Index) -> None:
         """Delete an index and all that it holds; Conflict while something inherits from it."""

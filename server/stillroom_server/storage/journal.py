@@ -37,6 +37,9 @@ _state = schema.state
 _BLANK = ("actor", "user_name", "token", "address", "request")
 """What an entry says of people; its details may, too."""
 
+_FEW = 10_000
+"""Entries that are sorted sooner than gone through in the order in which they are."""
+
 
 class SqlJournal:
     """The port `Journal`."""
@@ -91,10 +94,19 @@ class SqlJournal:
         statement = select(_journal).where(_journal.c.kind.not_in(OF_MIRRORS), *_wanted(query))
         # SQLite would go through all entries in their order, to save the sorting of a few: as a
         # sum, the serial is in no index, and the time is looked up in that on `at`.
-        serial = _journal.c.serial if query.since is None else _journal.c.serial + 0
+        serial = _journal.c.serial + 0 if self._is_short(query) else _journal.c.serial
         statement = statement.order_by(serial.desc(), _journal.c.position.desc())
         rows = self._connection.execute(statement.limit(limit))
         return [_entry(row) for row in rows]
+
+    def _is_short(self, query: AuditQuery) -> bool:
+        """Whether few entries are of the time that is asked about, whatever they tell."""
+        if query.since is None:
+            return False
+        inside = AuditQuery(since=query.since, until=query.until)
+        first = select(_journal.c.at).where(*_wanted(inside)).limit(_FEW + 1).subquery()
+        found = self._connection.scalar(select(func.count()).select_from(first)) or 0
+        return found <= _FEW
 
     def expired(self, before: datetime, listeners: Collection[str]) -> int:
         """The serial up to which entries may be pruned; 0 where there is nothing to do."""

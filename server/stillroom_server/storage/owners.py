@@ -96,9 +96,14 @@ class SqlProjectOwners:
         statement = statement.on_conflict_do_nothing()
         return self._connection.scalar(statement.returning(_requests.c.user_id)) is not None
 
-    def drop_requests(self, index: Index, project: ProjectName) -> int:
-        """Delete the requests for a project; how many there were."""
+    def drop_requests(
+        self, index: Index, project: ProjectName, user: UserName | None = None
+    ) -> int:
+        """Delete the requests for a project, or that of one user; how many there were."""
         statement = delete(_requests).where(
             _requests.c.index_id == index.id, _requests.c.project == project
         )
+        if user is not None:
+            user_id = select(_users.c.id).where(_users.c.name == user).scalar_subquery()
+            statement = statement.where(_requests.c.user_id == user_id)
         return self._connection.execute(statement).rowcount

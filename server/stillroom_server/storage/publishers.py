@@ -3,7 +3,16 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, delete, exists, insert, literal, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    delete,
+    exists,
+    insert,
+    select,
+    true,
+)
 
 from stillroom_server.domain.errors import Conflict, NotFound
 from stillroom_server.domain.identity import Action
@@ -17,7 +26,6 @@ from .statements import insert_into, insert_new
 _issuers = schema.issuers
 _publishers = schema.publishers
 _used = schema.used_identity_tokens
-_tokens = schema.tokens
 _indexes = schema.indexes
 _actors = schema.users.alias("actors")
 _owners = schema.users.alias("owners")
@@ -62,6 +70,10 @@ class SqlPublishers:
         """Whether any index has a publisher."""
         return bool(self._connection.scalar(select(exists(select(_publishers.c.id)))))
 
+    def all(self) -> list[Publisher]:
+        """The publishers of all indexes, oldest first."""
+        return self._select(true())
+
     def of_issuer(self, issuer: Issuer) -> list[Publisher]:
         """The publishers of an issuer, oldest first."""
         return self._select(_publishers.c.issuer_id == issuer.id)
@@ -86,17 +98,11 @@ class SqlPublishers:
         )
 
     def delete(self, index: Index, publisher_id: str) -> bool:
-        """Delete one and the tokens made for it; False if the index has none of that id."""
+        """Delete one; False if the index has none of that id."""
         statement = delete(_publishers).where(
             _publishers.c.id == publisher_id, _publishers.c.index_id == index.id
         )
-        if self._connection.execute(statement).rowcount == 0:
-            return False
-        # A token may be made for several of them, whose ids stand there with commas.
-        listed = literal(",").concat(_tokens.c.publisher).concat(",")
-        made_for_it = listed.contains(f",{publisher_id},", autoescape=True)
-        self._connection.execute(delete(_tokens).where(made_for_it))
-        return True
+        return self._connection.execute(statement).rowcount > 0
 
     def use(self, issuer: Issuer, token_id: str, expires: datetime) -> bool:
         """Note that an identity token is used; False if it was used before."""

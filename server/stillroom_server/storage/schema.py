@@ -316,6 +316,8 @@ fetches = Table(
     Column("version", NAME, nullable=False),
     Column("count", Integer, nullable=False),
     Index(None, "minute"),
+    Index(None, "asked", "minute"),
+    Index(None, "held", "minute"),
 )
 
 cursors = Table(

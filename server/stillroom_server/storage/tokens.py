@@ -14,6 +14,7 @@ from sqlalchemy import (
     delete,
     func,
     insert,
+    literal,
     or_,
     select,
     update,
@@ -88,6 +89,14 @@ class SqlTokens:
         )
         found = [_token(row) for row in self._connection.execute(query)]
         return [token for token in found if token.limits and index in token.limits.indexes]
+
+    def made_for(self, publisher: str) -> list[Token]:
+        """The tokens that were made for the trusted publisher of that id, oldest first."""
+        # One may be made for several of them, whose ids stand there with commas.
+        listed = literal(",").concat(_tokens.c.publisher).concat(",")
+        made_for_it = listed.contains(f",{publisher},", autoescape=True)
+        query = _query().where(made_for_it).order_by(_tokens.c.created, _tokens.c.id)
+        return [_token(row) for row in self._connection.execute(query)]
 
     def limit(self, token: Token, limits: TokenLimits) -> None:
         """Store other limits for a token."""

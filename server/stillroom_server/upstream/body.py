@@ -9,11 +9,6 @@ _STEP = 1 << 18
 _GZIP = 16 + zlib.MAX_WBITS
 
 
-def read_bounded(chunks: Iterable[bytes], coding: str, limit: int) -> bytes:
-    """Put a body together. Raises as `unpacked` does."""
-    return b"".join(unpacked(chunks, coding, limit))
-
-
 def unpacked(chunks: Iterable[bytes], coding: str, limit: int) -> Iterator[bytes]:
     """A body bit by bit, its content coding undone (RFC 9110), in pieces of 1 byte to 256 KiB.
 

@@ -1,7 +1,6 @@
 """The port `Upstream` over HTTP."""
 
 import re
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from typing import TYPE_CHECKING, BinaryIO, cast
@@ -24,11 +23,12 @@ from .limits import Limits
 from .pages import read_page
 from .raw import ACCEPT, RawPage, Unreadable
 from .remote_file import RemoteFile
+from .shared_session import SharedSession
 from .transfer import Transfer, check_uncoded, content_part
 
 if TYPE_CHECKING:
     from .names import NameReader
-    from .session import Answer, Session
+    from .session import Answer
 
 _ABSENT = frozenset({404, 410})
 _MAX_RETRY_AFTER = 3600
@@ -54,12 +54,11 @@ class HttpUpstream:
         credentials: UpstreamCredentials | None = None,
         private: PrivateUpstreams | None = None,
     ) -> None:
-        self._user_agent = user_agent
         self._limits = limits or Limits()
         self._credentials = credentials or UpstreamCredentials()
-        self._private = private or PrivateUpstreams()
-        self._lock = threading.Lock()
-        self._opened: Session | None = None
+        self._session = SharedSession(
+            user_agent=user_agent, limits=self._limits, private=private or PrivateUpstreams()
+        )
 
     # Pages
 
@@ -194,10 +193,7 @@ class HttpUpstream:
 
     def close(self) -> None:
         """Close all connections; another use opens new ones."""
-        with self._lock:
-            opened, self._opened = self._opened, None
-        if opened is not None:
-            opened.close()
+        self._session.close()
 
     # Requests
 
@@ -220,20 +216,7 @@ class HttpUpstream:
             yield answer
 
     def _ask(self, base_url: str, url: str, headers: Mapping[str, str]) -> "Answer":
-        return self._session().ask(url, headers, self._credentials.for_upstream(base_url))
-
-    def _session(self) -> "Session":
-        with self._lock:
-            if self._opened is None:
-                from .session import Session  # httpx costs start-up time
-
-                self._opened = Session(
-                    user_agent=self._user_agent,
-                    connect=self._limits.connect,
-                    read=self._limits.read,
-                    private=self._private,
-                )
-            return self._opened
+        return self._session.get().ask(url, headers, self._credentials.for_upstream(base_url))
 
     def _check_status(self, answer: "Answer", base_url: str) -> None:
         if answer.status != 200:

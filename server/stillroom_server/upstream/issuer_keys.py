@@ -6,12 +6,11 @@ OpenID Connect Discovery 1.0 says where they are, RFC 7517 how they are written.
 import json
 import logging
 import re
-import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from stillroom_server.domain.addresses import PrivateUpstreams
 from stillroom_server.domain.errors import Trouble, UpstreamFailed
@@ -21,9 +20,7 @@ from stillroom_server.services.caching import SingleFlight
 from .deadline import within
 from .limits import Limits
 from .raw import Unreadable, document_url
-
-if TYPE_CHECKING:
-    from .session import Session
+from .shared_session import SharedSession
 
 log = logging.getLogger(__name__)
 
@@ -89,11 +86,9 @@ class IssuerKeys:
     def __init__(
         self, *, user_agent: str, private: PrivateUpstreams, limits: Limits | None = None
     ) -> None:
-        self._user_agent = user_agent
         self._private = private
         self._limits = limits or Limits(page=10)
-        self._lock = threading.Lock()
-        self._opened: Session | None = None
+        self._session = SharedSession(user_agent=user_agent, limits=self._limits, private=private)
         self._known: dict[str, _Known] = {}
         self._failed: dict[str, _Failed] = {}
         self._flights: SingleFlight[str, _Known] = SingleFlight()
@@ -116,10 +111,7 @@ class IssuerKeys:
 
     def close(self) -> None:
         """Close all connections."""
-        with self._lock:
-            opened, self._opened = self._opened, None
-        if opened is not None:
-            opened.close()
+        self._session.close()
 
     def _asked(self, issuer: str, seen: _Known | None) -> _Known:
         """What the issuer says now, unless somebody has asked since `seen`."""
@@ -159,7 +151,7 @@ class IssuerKeys:
 
     def _document(self, url: str) -> tuple[Mapping[str, Any], float]:
         """A JSON object, and for how many seconds it holds by its Cache-Control."""
-        with closing(self._session().ask(url, _HEADERS, None, stay=True)) as answer:
+        with closing(self._session.get().ask(url, _HEADERS, None, stay=True)) as answer:
             if answer.status != 200:
                 raise UpstreamFailed(f"{answer.host} answers with status {answer.status}")
             try:
@@ -170,19 +162,6 @@ class IssuerKeys:
         if not isinstance(content, dict):
             raise UpstreamFailed(f"{answer.host} sends no JSON object")
         return content, float(found[1]) if found else MAX_SECONDS
-
-    def _session(self) -> "Session":
-        with self._lock:
-            if self._opened is None:
-                from .session import Session  # httpx costs start-up time
-
-                self._opened = Session(
-                    user_agent=self._user_agent,
-                    connect=self._limits.connect,
-                    read=self._limits.read,
-                    private=self._private,
-                )
-            return self._opened
 
 
 def _untold(kind: type[Trouble], issuer: str) -> Trouble:

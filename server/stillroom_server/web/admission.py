@@ -17,16 +17,20 @@ from pyramid.response import Response
 
 from stillroom_server.domain.errors import StorageFull, TooLarge
 
-from .bodies import JSON_TOO_LARGE, MAX_JSON
+from .bodies import json_bound
 from .environ import ADMISSION, REFUSAL
 from .errors import refusal
 from .forms import MAX_FORM
+from .security import identity_of
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication
 
 RESERVE = 64 * 1024 * 1024
 """Bytes that stay free where bodies are kept while they arrive."""
+
+WITHOUT_BODY = frozenset({"GET", "HEAD", "DELETE"})
+"""Methods whose views read none."""
 
 View = Callable[[Any, Request], Response]
 
@@ -35,25 +39,30 @@ View = Callable[[Any, Request], Response]
 class Admission:
     """The question whether a body of `length` bytes may come; None for one of unknown length.
 
-    `promised` is how many bytes of other bodies are on their way already. If the body may come,
+    `promised` is how many bytes of other files are on their way already. If the body may come,
     the answer is in `bound`, the most bytes that it may have, and in `too_large`, the sentence
-    for one that has more.
+    for one that has more; `has_room` says that room was promised to it, `is_known` that its
+    sender is logged in.
     """
 
     length: int | None
     promised: int = 0
     bound: int | None = None
     too_large: str = ""
+    has_room: bool = False
+    is_known: bool = False
 
-    def grant(self, bound: int, too_large: str) -> None:
+    def grant(self, bound: int, too_large: str, *, is_known: bool, needs_room: bool) -> None:
         """Let the body come. Raises TooLarge, or StorageFull where there is no room for it."""
         length = self.length or 0
         if length > bound:
             raise TooLarge(too_large)
-        free = shutil.disk_usage(tempfile.gettempdir()).free
-        if length + self.promised + RESERVE > free:
-            raise StorageFull("body: there is no room left for it here; try again later.")
+        if needs_room:
+            free = shutil.disk_usage(tempfile.gettempdir()).free
+            if length + self.promised + RESERVE > free:
+                raise StorageFull("body: there is no room left for it here; try again later.")
         self.bound, self.too_large = bound, too_large
+        self.is_known, self.has_room = is_known, needs_room
 
 
 class Refusals:
@@ -81,7 +90,9 @@ def _admitting(view: View, info: Any) -> View:
         admission = request.environ.get(ADMISSION)
         if admission is None:
             return view(context, request)
-        admission.grant(*_bound(request, takes_file=takes_file))
+        bound, too_large = _bound(request, takes_file=takes_file)
+        is_known = not identity_of(request).is_anonymous
+        admission.grant(bound, too_large, is_known=is_known, needs_room=takes_file)
         return Response(status=204)
 
     return admit
@@ -92,8 +103,10 @@ _admitting.options = ("takes_file",)  # type: ignore[attr-defined]  # how Pyrami
 
 def _bound(request: Request, *, takes_file: bool) -> tuple[int, str]:
     """The most bytes of a body, and the sentence for more."""
+    if request.method in WITHOUT_BODY:
+        return 0, f"body: a {request.method} request has none here."
     if not takes_file:
-        return MAX_JSON, JSON_TOO_LARGE
+        return json_bound(request)
     limit = request.registry.stillroom_web.max_file_size
     sentence = f"body: a file is at most {limit:,} bytes here, and the rest of the form"
     return limit + MAX_FORM, f"{sentence} {MAX_FORM:,} (setting max_file_size)."

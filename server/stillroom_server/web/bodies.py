@@ -1,7 +1,7 @@
 """Reading what clients send: JSON with bounds, and flags in the query."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import orjson
@@ -9,10 +9,16 @@ from pyramid.request import Request
 
 from stillroom_server.domain.errors import InvalidRequest, TooLarge
 
+from .security import identity_of
+
 MAX_JSON = 1024 * 1024
 """Bytes of a JSON body."""
 
-JSON_TOO_LARGE = "body: a JSON body is at most 1 MiB."
+MAX_STRANGERS_JSON = 32 * 1024
+"""Bytes of one from somebody who is not logged in: a password or an identity token, at most."""
+
+MAX_VALUES = 20_000
+"""Values in a JSON body. Each costs a hundred times the memory and time of its two bytes."""
 
 MAX_DEPTH = 100
 """Levels of a JSON body. Python's own limit differs between versions, and is an error of ours."""
@@ -22,12 +28,17 @@ def read_json(request: Request) -> Any:
     """The JSON body of a request; the content type does not matter, devpi's clients vary it.
 
     Raises InvalidRequest for anything but UTF-8 JSON (RFC 8259) without NUL characters, with
-    unique keys and of at most 100 levels, and TooLarge over 1 MiB.
+    unique keys, of at most 100 levels and 20,000 values, and TooLarge past `json_bound`.
     """
-    stream = request.environ["wsgi.input"]
-    body = stream.read(MAX_JSON + 1)
-    if len(body) > MAX_JSON:
-        raise TooLarge(JSON_TOO_LARGE)
+    bound, too_large = json_bound(request)
+    body = request.environ["wsgi.input"].read(bound + 1)
+    if len(body) > bound:
+        raise TooLarge(too_large)
+    # Every value but the first follows one of these. Those in texts count too, which is cheap.
+    if sum(map(body.count, (b"[", b"{", b","))) > MAX_VALUES:
+        raise InvalidRequest.one(
+            "body", f"it must hold at most {MAX_VALUES:,} opening brackets and commas"
+        )
     try:
         value = orjson.loads(body)
         # orjson is strict, but takes the last of two values for one key without a word.
@@ -36,12 +47,17 @@ def read_json(request: Request) -> Any:
         raise InvalidRequest.one("body", f"it is not JSON: {error}") from None
     except RecursionError:
         raise _too_deep() from None
-    for text, depth in _texts(value):
-        if depth > MAX_DEPTH:
-            raise _too_deep()
-        if "\0" in text:
-            raise InvalidRequest.one("body", "text in it must hold no NUL character")
+    _check_texts(value)
     return value
+
+
+def json_bound(request: Request) -> tuple[int, str]:
+    """The most bytes of a JSON body of this request, and the sentence for more."""
+    if identity_of(request).is_anonymous:
+        return MAX_STRANGERS_JSON, (
+            "body: a JSON body is at most 32 KiB, and 1 MiB from who is logged in."
+        )
+    return MAX_JSON, "body: a JSON body is at most 1 MiB."
 
 
 def read_object(request: Request) -> Mapping[str, Any]:
@@ -79,14 +95,18 @@ def _too_deep() -> InvalidRequest:
     return InvalidRequest.one("body", f"it is nested deeper than {MAX_DEPTH} levels")
 
 
-def _texts(value: object) -> Iterator[tuple[str, int]]:
-    """All texts in a value, and the depth of each; an empty one for every list and object."""
-    waiting = [(value, 0)]
-    while waiting:
-        item, depth = waiting.pop()
-        if isinstance(item, str):
-            yield item, depth
-        elif isinstance(item, dict | list):
-            yield "", depth
-            members = [*item.keys(), *item.values()] if isinstance(item, dict) else item
-            waiting.extend((member, depth + 1) for member in members)
+def _check_texts(value: object) -> None:
+    """Refuse what is too deep, and NUL characters in texts and keys."""
+    level: list[object] = [value]
+    for _ in range(MAX_DEPTH + 1):
+        if any(isinstance(item, str) and "\0" in item for item in level):
+            raise InvalidRequest.one("body", "text in it must hold no NUL character")
+        level = [member for item in level for member in _members(item)]
+    if level:
+        raise _too_deep()
+
+
+def _members(value: object) -> Iterable[object]:
+    if isinstance(value, dict):
+        return (*value, *value.values())
+    return value if isinstance(value, list) else ()

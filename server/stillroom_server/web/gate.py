@@ -1,7 +1,8 @@
 """In front of Pyramid: answers for pages that are in memory, with the same rules in less time.
 
 The gate decides nothing of its own. It asks the same identity, the same verdict and the same
-cache as the views do; whatever is not a plain hit goes on to Pyramid, which answers in full.
+cache as the views do; whatever is not a plain hit goes on to Pyramid, which answers in full. What
+the gate was told on the way, who asks and that they are refused, is not asked again there.
 """
 
 import re
@@ -16,6 +17,7 @@ from .environ import REQUEST_ID
 from .errors import API_VERSION
 from .identity import identify
 from .negotiation import simple_type
+from .security import check_index
 from .services import Services
 from .simple import SimplePages, answer, project_key
 
@@ -63,9 +65,8 @@ class PageGate:
             serial = self._services.database.serial()
             identity = identify(self._services, environ, serial)
             name = ProjectName(project)
-            lineage = self._services.access.check_index(
-                identity, Permission.READ, user, index, name, serial=serial
-            )
+            asked = (Permission.READ, user, index, name)
+            lineage = check_index(self._services, environ, identity, asked, serial)
             key = project_key(lineage, name, media_type, environ)
             page = self._pages.cached(lineage, key)
             if page is None:

@@ -1,6 +1,5 @@
 """Which form of an answer a client wants (RFC 9110 §12, PEP 691)."""
 
-import functools
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,6 +8,8 @@ from urllib.parse import unquote
 
 from pyramid.request import Request
 from webob.acceptparse import create_accept_header
+
+from stillroom_server.domain.remembering import remembers_short
 
 JSON: Final = "application/json"
 PROBLEM: Final = "application/problem+json"
@@ -53,7 +54,7 @@ _SIMPLE_OFFERS = (
 _CHARSET = re.compile(r";\s*charset=\"?utf-8\"?", re.ASCII | re.IGNORECASE)
 
 
-@functools.lru_cache(maxsize=512)
+@remembers_short(512)
 def simple_type(accept: str | None) -> str | None:
     """The type of a Simple page for an Accept header; None if there is none that suits.
 
@@ -141,7 +142,7 @@ _ERROR_TYPES = {
 is a line of text."""
 
 
-@functools.lru_cache(maxsize=512)
+@remembers_short(512)
 def error_type(accept: str) -> str | None:
     """The type of the body of an error that an Accept header names; None if it names none."""
     if len(accept) > MAX_HEADER:
@@ -154,7 +155,7 @@ def error_type(accept: str) -> str | None:
 _WEIGHT = re.compile(r"q=(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)")
 
 
-@functools.lru_cache(maxsize=512)
+@remembers_short(512)
 def content_coding(accept_encoding: str | None) -> Coding | None:
     """The coding in which to send a page (RFC 9110 §12.5.3); None if there is none that suits.
 

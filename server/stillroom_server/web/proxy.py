@@ -16,7 +16,7 @@ from stillroom_server.domain.hosts import (
     read_prefix,
 )
 
-from .environ import REQUEST_ID
+from .environ import HEALTH, REQUEST_ID
 from .errors import refusal
 
 if TYPE_CHECKING:
@@ -32,9 +32,6 @@ FORWARDED = (
     "HTTP_X_OUTSIDE_URL",
     "HTTP_X_REQUEST_ID",
 )
-HEALTH = frozenset({"/+live", "/+ready"})
-"""What probes ask under whatever name or address they know the machine by."""
-
 NOWHERE = "0.0.0.0"  # noqa: S104 - nothing listens on it
 """The address of a client that has none, such as one on a Unix socket."""
 

@@ -79,10 +79,10 @@ _P = f"{_I}/{{project:{NAME}}}"
 _UPLOAD = View(("POST",), Permission.UPLOAD, uploads.upload, takes_file=True)
 
 ROUTES = (
-    Route("start", "/", (View(GET, Permission.OPEN, server.start),)),
+    Route("start", "/", (View(GET, Permission.FRONT, server.start),)),
     Route("api", "/+api", (View(GET, Permission.OPEN, server.discovery),)),
     Route("login", "/+login", (View(("POST",), Permission.OPEN, server.login),)),
-    Route("status", "/+status", (View(GET, Permission.OPEN, server.status),)),
+    Route("status", "/+status", (View(GET, Permission.FRONT, server.status),)),
     Route("live", "/+live", (View(GET, Permission.OPEN, server.live),)),
     Route("ready", "/+ready", (View(GET, Permission.OPEN, server.ready),)),
     Route(
@@ -125,6 +125,11 @@ ROUTES = (
         "issuer",
         f"/+issuers/{{issuer}}{SLASH}",
         (View(("DELETE",), Permission.SERVER_ADMIN, publishers.remove_issuer),),
+    ),
+    Route(
+        "all_publishers",
+        f"/+publishers{SLASH}",
+        (View(GET, Permission.SERVER_ADMIN, publishers.list_all),),
     ),
     Route("user_api", f"{_U}/+api", (View(GET, Permission.OPEN, server.discovery),)),
     Route("index_api", f"{_I}/+api", (View(GET, Permission.OPEN, server.discovery),)),
@@ -210,7 +215,7 @@ ROUTES = (
     Route(
         "access",
         f"{_I}/+access{SLASH}",
-        # Of others only who administers the index learns anything; see `services.rights`.
+        # Of others only who administers the index learns anything; see `services.explanations`.
         (View(GET, Permission.READ, access.show),),
     ),
     Route(
@@ -221,6 +226,7 @@ ROUTES = (
     Route(
         "owners",
         f"{_I}/+owners{SLASH}",
+        # Strangers see no names of users, though everyone may read the index; see the view.
         (View(GET, Permission.READ, owners.show_all),),
     ),
     Route(

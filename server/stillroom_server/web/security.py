@@ -7,12 +7,18 @@ from typing import Any, NoReturn
 from pyramid.request import Request
 from pyramid.security import Allowed
 
-from stillroom_server.domain.access import Permission
-from stillroom_server.domain.errors import InvalidRequest, NotAuthenticated, TooManyAttempts
+from stillroom_server.domain.access import Permission, Warrant
+from stillroom_server.domain.errors import (
+    InvalidRequest,
+    NotAuthenticated,
+    StillroomError,
+    TooManyAttempts,
+)
 from stillroom_server.domain.identity import NOBODY, Identity
 from stillroom_server.domain.lineage import Lineage
+from stillroom_server.domain.names import ProjectName
 
-from .environ import REQUEST_ID
+from .environ import HEALTH, REFUSED_INDEX, REQUEST_ID
 from .identity import identify
 from .matched import named_project
 from .services import Services
@@ -27,7 +33,10 @@ _OF_USERS = frozenset(
         Permission.INDEX_CREATE,
     }
 )
-_OF_NOTHING = frozenset({Permission.OPEN, Permission.USERS_READ, Permission.SERVER_ADMIN})
+_READING = frozenset({"GET", "HEAD"})
+_OF_NOTHING = frozenset(
+    {Permission.OPEN, Permission.FRONT, Permission.USERS_READ, Permission.SERVER_ADMIN}
+)
 
 
 class DeclaredPermissions:
@@ -58,27 +67,35 @@ class DeclaredPermissions:
         # Read once for all that is asked about an index; nothing else may need the database.
         is_of_index = wanted not in _OF_NOTHING | _OF_USERS
         serial = self._services.database.serial() if is_of_index else None
-        try:
-            identity = identify(self._services, request.environ, serial)
-        except (NotAuthenticated, TooManyAttempts):
-            if wanted is not Permission.OPEN:
-                raise
-            identity = NOBODY
-        identity = request.stillroom_identity = _traced(identity, request.environ)
+        identity = _traced(self._who_asks(request, wanted, serial), request.environ)
+        request.stillroom_identity = identity
+        warrant = Warrant(wanted)
         if wanted in _OF_NOTHING:
             access.check_open(identity, wanted)
         elif wanted in _OF_USERS:
-            access.check_user(identity, wanted, request.matchdict["user"])
+            user = access.check_user(identity, wanted, request.matchdict["user"])
+            warrant = Warrant(wanted, user=user)
         else:
-            request.stillroom_lineage = access.check_index(
-                identity,
-                wanted,
-                request.matchdict["user"],
-                request.matchdict["index"],
-                named_project(request),
-                serial=serial,
-            )
+            project = named_project(request)
+            asked = (wanted, request.matchdict["user"], request.matchdict["index"], project)
+            lineage = check_index(self._services, request.environ, identity, asked, serial)
+            request.stillroom_lineage = lineage
+            warrant = Warrant(wanted, index=lineage.name, project=project)
+        if request.method not in _READING and wanted is not Permission.OPEN:
+            request.stillroom_identity = replace(identity, warrant=warrant)
         return Allowed("the permission that the route declares")
+
+    def _who_asks(self, request: Request, wanted: Permission, serial: int | None) -> Identity:
+        """The identity; nobody where that is good enough and the credentials are not."""
+        if request.environ["PATH_INFO"] in HEALTH:
+            # A probe asks the process: no database, no password, and no guess of one.
+            return NOBODY
+        try:
+            return identify(self._services, request.environ, serial)
+        except (NotAuthenticated, TooManyAttempts):
+            if wanted is not Permission.OPEN:
+                raise
+            return NOBODY
 
     def remember(self, _request: Request, _userid: str, **_kw: Any) -> NoReturn:
         """There are no sessions."""
@@ -87,6 +104,29 @@ class DeclaredPermissions:
     def forget(self, _request: Request, **_kw: Any) -> list[tuple[str, str]]:
         """There are no sessions."""
         return []
+
+
+def check_index(
+    services: Services,
+    environ: dict[str, Any],
+    identity: Identity,
+    asked: tuple[Permission, str, str, ProjectName | None],
+    serial: int | None,
+) -> Lineage:
+    """What `Access.check_index` finds of a permission, a user, an index and a project.
+
+    A refusal is not asked for twice: the gate leaves it to the view of errors to tell it, and
+    time would tell what is there if only some requests were asked about again.
+    """
+    before, refused = environ.get(REFUSED_INDEX, (None, None))
+    if refused is not None and before == asked:
+        assert isinstance(refused, StillroomError)
+        raise refused
+    try:
+        return services.access.check_index(identity, *asked, serial=serial)
+    except StillroomError as error:
+        environ[REFUSED_INDEX] = (asked, error)
+        raise
 
 
 def _traced(identity: Identity, environ: Mapping[str, Any]) -> Identity:

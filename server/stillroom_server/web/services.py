@@ -8,6 +8,7 @@ from stillroom_server.services.access import Access
 from stillroom_server.services.accounts import Authenticator
 from stillroom_server.services.audit import Audit
 from stillroom_server.services.catalog import Catalog
+from stillroom_server.services.explanations import Explanations
 from stillroom_server.services.fetches import FetchCounter
 from stillroom_server.services.files import FileService
 from stillroom_server.services.groups import GroupService
@@ -19,7 +20,6 @@ from stillroom_server.services.ports import Database
 from stillroom_server.services.project_lists import ProjectLists
 from stillroom_server.services.publishing import Publishing
 from stillroom_server.services.releases import Releases
-from stillroom_server.services.rights import Rights
 from stillroom_server.services.statuses import Statuses
 from stillroom_server.services.summaries import Summaries
 from stillroom_server.services.tokens import TokenService
@@ -48,7 +48,7 @@ class Services:
     pages: Pages
     publishing: Publishing
     releases: Releases
-    rights: Rights
+    explanations: Explanations
     statuses: Statuses
     summaries: Summaries
     tokens: TokenService

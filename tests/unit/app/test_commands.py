@@ -280,7 +280,7 @@ def test_a_prune_forgets_what_is_too_old(run, made, monkeypatch):
     foretold = run("prune", "--dry-run", "--data", made)
     assert foretold.out == (
         "2 entries of the audit would be deleted.\n"
-        "0 more would be blanked: pages need the rows.\n"
+        "1 more would be blanked: pages need the rows.\n"
         "0 rows of fetches would be deleted.\n"
     )
     assert "0 entries" in run("prune", "--data", made, "--audit-days", "402").out

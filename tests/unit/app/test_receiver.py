@@ -1,5 +1,6 @@
 """The parsers of heads and chunks: nothing that comes makes them stumble, however it is cut."""
 
+import errno
 import io
 from collections.abc import Sequence
 from contextlib import suppress
@@ -14,6 +15,7 @@ from stillroom_server.app.engine.bodies import ChunkedReceiver
 from stillroom_server.app.engine.head import Malformed, read_head
 from stillroom_server.app.engine.output import SharedBytes
 from stillroom_server.app.engine.request import Request
+from stillroom_server.web.admission import Admission
 
 ADJUSTMENTS = Adjustments(listen="127.0.0.1:0")
 cuts = st.lists(st.integers(1, 40), min_size=1, max_size=20)
@@ -62,6 +64,57 @@ def test_whatever_comes_for_chunks_is_taken_or_malformed(data: bytes, sizes: lis
         for piece in pieces(data, sizes):
             count = receiver.received(piece)
             assert receiver.completed or count == len(piece)
+
+
+class CountedBuffer(OverflowableBuffer):
+    """Counts how often something is added to it."""
+
+    def __init__(self) -> None:
+        super().__init__(100_000)
+        self.added = 0
+
+    def append(self, data: bytes) -> None:
+        self.added += 1
+        super().append(data)
+
+
+def test_what_comes_at_once_is_kept_at_once_however_many_chunks_it_has() -> None:
+    body = CountedBuffer()
+    ChunkedReceiver(body).received(b"1\r\na\r\n" * 1_000)
+    assert (body.get(), body.added) == (b"a" * 1_000, 1)
+
+
+def test_what_came_before_junk_is_kept_too() -> None:
+    body = CountedBuffer()
+    receiver = ChunkedReceiver(body)
+    with pytest.raises(Malformed):
+        receiver.received(b"1\r\na\r\njunk\r\n")
+    assert receiver.announced == 1
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EMFILE, errno.ENFILE])
+def test_without_room_or_files_for_a_body_its_client_is_told(
+    number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request, _rest = received(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n", [99])
+
+    def fail(_data: bytes) -> int:
+        raise OSError(number, "none")
+
+    monkeypatch.setattr(request.body_rcv, "received", fail)
+    request.received(b"x")
+    assert (request.error.code, request.completed) == (507, True)
+
+
+def test_only_files_that_room_was_kept_for_are_promised() -> None:
+    head = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n"
+    for needs_room, missing in ((True, 99_999), (False, 0)):
+        request, _rest = received(head, [1_000])
+        request.admission = Admission(100_000)
+        request.admission.grant(200_000, "", is_known=True, needs_room=needs_room)
+        request.asks = False
+        request.received(b"x")
+        assert request.missing == missing
 
 
 WORDS = [

@@ -45,6 +45,7 @@ VALUES = {
     "port": ([8080, "8080"], 8080),
     "open_signup": ([True, "true", "Yes", "1"], True),
     "user_mirrors": ([False, "false", "No", "0"], False),
+    "user_publishers": ([True, "true", "Yes", "1"], True),
     "trusted_proxies": ([["10.0.0.1", "::1"], "10.0.0.1, ::1,"], ("10.0.0.1", "::1")),
     "default_acl_read": ([[":anonymous:"], ":ANONYMOUS:"], (":ANONYMOUS:",)),
     "public_index": (["https://i.test/simple"], "https://i.test/simple/"),

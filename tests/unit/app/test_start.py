@@ -148,7 +148,7 @@ def test_chores_that_wait_end_at_once():
 def test_budgets_are_looked_at_after_something_was_fetched():
     work = []
     mirroring = SimpleNamespace(
-        uses=SimpleNamespace(flush=lambda: work.append("flush")),
+        file_uses=SimpleNamespace(flush=lambda: work.append("flush")),
         downloads=SimpleNamespace(fetched=0),
         eviction=SimpleNamespace(run_all=lambda _stopped: work.append("evict")),
     )

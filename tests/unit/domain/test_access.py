@@ -8,6 +8,7 @@ from stillroom_server.domain.access import (
     ACTIONS,
     LISTS,
     Permission,
+    granters,
     index_verdict,
     limits_verdict,
     listed,
@@ -125,8 +126,21 @@ def _grid(permissions):
     ]
 
 
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        (["dev/a"], "owner dev, root, or who is in acl_admin"),
+        (["dev/a", "ann/b"], "owners ann and dev, root, or who is in acl_admin"),
+        (["root/a", "dev/b"], "owner dev, root, or who is in acl_admin"),
+        (["root/a", "root/b"], "owner root, or who is in acl_admin"),
+    ],
+)
+def test_who_can_give_rights_is_said_by_name(names, told):
+    assert granters(*(a_stage(name) for name in names)) == told
+
+
 def test_the_tables_cover_every_permission():
-    assert {P.OPEN, P.READ, *USER_PERMISSIONS, *INDEX_PERMISSIONS} == set(Permission)
+    assert {P.OPEN, P.FRONT, P.READ, *USER_PERMISSIONS, *INDEX_PERMISSIONS} == set(Permission)
 
 
 def test_every_action_is_needed_for_something_and_every_list_gives_something():
@@ -169,6 +183,8 @@ AGAIN = "make another token for this"
         (user_verdict(IDENTITIES["owner"], P.TOKENS, DEV, open_signup=False), "it is their own"),
         (user_verdict(IDENTITIES["other"], P.USER_MODIFY, DEV, open_signup=False),
          "other may not do this for dev; dev and root may"),
+        (user_verdict(IDENTITIES["other"], P.TOKENS, ROOT, open_signup=False),
+         "other may not do this for root; only root may"),
         (user_verdict(IDENTITIES["owner, token of this index"], P.TOKENS, DEV, open_signup=False),
          "the token in use is limited to certain indexes or projects, and this is about neither; "
          + AGAIN),
@@ -353,7 +369,7 @@ def test_without_a_token_there_are_no_limits():
 def test_a_token_without_grants_is_good_for_nothing_but_its_own_end():
     may = {permission for permission in Permission
            if limits_verdict(TokenLimits(()), permission, INDEX, DEMO)}  # fmt: skip
-    assert may == {P.OPEN, P.TOKEN_IN_USE}
+    assert may == {P.OPEN, P.FRONT, P.TOKEN_IN_USE}
 
 
 # What must hold for all lists, tokens and people

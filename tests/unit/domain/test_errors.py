@@ -36,6 +36,13 @@ def test_an_invalid_request_carries_every_fault():
     assert [fault.field for fault in error.faults] == ["name", "version"]
 
 
+def test_of_very_many_faults_a_hundred_are_told():
+    error = InvalidRequest([Fault(str(number), "unknown") for number in range(1_234)])
+    assert len(error.faults) == 100
+    assert error.message.endswith("; 99: unknown; and 1,134 more")
+    assert len(InvalidRequest([Fault("a", "b")] * 100).message.split("; ")) == 100
+
+
 def test_an_invalid_request_without_a_fault_is_a_mistake_of_ours():
     with pytest.raises(ValueError, match="at least one fault"):
         InvalidRequest([])

@@ -238,6 +238,12 @@ def test_all_operations_that_cannot_be_done_are_named_and_none_is_done():
     assert CURRENT["title"] == "A"
 
 
+def test_there_are_at_most_a_hundred_operations_at_once():
+    assert apply_operations(SOME, CURRENT, ["title=B"] * 100)["title"] == "B"
+    with pytest.raises(InvalidRequest, match="at most 100 operations"):
+        apply_operations(SOME, CURRENT, ["title=B"] * 101)
+
+
 @pytest.mark.parametrize("index_type", [STAGE, MIRROR], ids=lambda t: t.name)
 def test_every_default_of_a_built_in_type_is_one_that_could_be_given(index_type):
     owner_is_filled_in = {"acl_upload"}

@@ -13,6 +13,7 @@ from stillroom_server.domain.ownership import (
     Holding,
     Standing,
     check_owner,
+    may_delete,
     owners_after_upload,
     standing_of,
 )
@@ -54,6 +55,16 @@ def test_what_nobody_owns_yet_is_for_administrators():
     assert standing_of(OWNER, stage(owned=True), FREE) is Standing.ALLOWED
     assert standing_of(ANA, stage(owned=True, admins=("ana",)), FREE) is Standing.ALLOWED
     assert standing_of(ANA, stage(), FREE) is Standing.ALLOWED
+
+
+def test_what_nobody_owns_is_deleted_by_administrators():
+    nobody, ana = frozenset[str](), frozenset({"ana"})
+    for identity in (ANA, NOBODY):
+        assert not may_delete(identity, stage(owned=True), nobody)
+        assert may_delete(identity, stage(owned=True), ana)
+        assert may_delete(identity, stage(), nobody)
+    for identity in (OWNER, ROOT, ANA):
+        assert may_delete(identity, stage(owned=True, admins=("ana",)), nobody)
 
 
 @pytest.mark.parametrize("owned", [True, False])

@@ -3,6 +3,7 @@
 import threading
 import time
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from contextlib import ExitStack
 
 import pytest
 
@@ -92,6 +93,31 @@ def test_beyond_those_who_wait_everybody_is_sent_away_at_once(gated):
         library.let_go()
         assert sum(1 for future in waiting if future.exception(PATIENCE) is None) == places
     assert hasher.hash("later") == "gated:later"
+
+
+def test_whoever_has_a_place_takes_no_second_one(gated):
+    hasher, library = gated
+    library.let_go()
+    with ExitStack() as others, ThreadPoolExecutor(2 * WAITING) as pool:
+        left = threading.Event()
+        taken = threading.Barrier(2 * WAITING)
+        others.callback(left.set)
+
+        def keep() -> None:
+            with hasher.place():
+                taken.wait(PATIENCE)
+                assert left.wait(PATIENCE)
+
+        for _ in range(2 * WAITING - 1):
+            pool.submit(keep)
+        with hasher.place():
+            taken.wait(PATIENCE)
+            assert hasher.hash("mine") == "gated:mine"
+            with hasher.place():
+                pass
+            with pytest.raises(Overloaded):
+                pool.submit(hasher.hash, "another").result(PATIENCE)
+        assert pool.submit(hasher.hash, "another").result(PATIENCE) == "gated:another"
 
 
 def _done_first(futures):

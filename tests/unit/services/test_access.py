@@ -14,6 +14,7 @@ from stillroom_server.domain.errors import (
 from stillroom_server.domain.identity import Action, Grant, Identity, TokenLimits
 from stillroom_server.domain.names import IndexName, ProjectName, UserName
 from stillroom_server.services.access import REFUSED, Access
+from support.fake_repositories import FakeIndexes
 from support.use_cases import DEV, NOBODY, ROOT, UseCases
 
 OTHER = Identity(user=UserName("other"))
@@ -132,3 +133,37 @@ def test_a_lineage_is_read_once_while_nothing_changes(cases: UseCases, monkeypat
     first = cases.lineage("dev/top")
     monkeypatch.setattr(cases.database, "reading", lambda: pytest.fail("it is read again"))
     assert cases.lineage("dev/top") is first
+
+
+@pytest.mark.parametrize("permission", [Permission.READ, Permission.UPLOAD, Permission.REMOVE])
+@pytest.mark.parametrize("index", ["secret", "top", "nope"])
+def test_of_what_is_not_open_to_strangers_no_more_is_read(
+    cases: UseCases, monkeypatch: pytest.MonkeyPatch, permission: Permission, index: str
+):
+    """How long it takes to read a lineage would tell them that there is one."""
+    cases.access.check_index(DEV, Permission.READ, "dev", "top")
+    cases.access.check_index(DEV, Permission.READ, "dev", "secret")
+    read: list[object] = []
+    monkeypatch.setattr(FakeIndexes, "with_bases", lambda _self, name: read.append(name))
+    monkeypatch.setattr(FakeIndexes, "get", lambda _self, name: read.append(name))
+    monkeypatch.setattr(FakeIndexes, "lists", lambda *_arguments, **_how: False)
+    monkeypatch.setattr(Access, "verdict", lambda *_arguments: read.append("a verdict"))
+    with pytest.raises(NotAuthenticated):
+        cases.access.check_index(NOBODY, permission, "dev", index)
+    assert read == []
+
+
+def test_what_is_open_to_strangers_is_asked_once_while_nothing_changes(
+    cases: UseCases, monkeypatch: pytest.MonkeyPatch
+):
+    cases.index("dev/open", acl_read=[":ANONYMOUS:"])
+    lineage = cases.access.check_index(NOBODY, Permission.READ, "dev", "open")
+    with monkeypatch.context() as patched:
+        patched.setattr(FakeIndexes, "lists", None)
+        assert cases.access.check_index(NOBODY, Permission.READ, "dev", "open") is lineage
+    # What is open for one thing is not open for another, nor once it is closed.
+    with pytest.raises(NotAuthenticated):
+        cases.access.check_index(NOBODY, Permission.REMOVE, "dev", "open")
+    cases.indexes.change(DEV, IndexName.parse("dev/open"), ["acl_read=dev"])
+    with pytest.raises(NotAuthenticated):
+        cases.access.check_index(NOBODY, Permission.READ, "dev", "open")

@@ -97,7 +97,7 @@ def test_a_use_that_is_only_noted_counts(cases: UseCases):
     cases.clock.advance(hours=2)
     with cases.reading() as unit:
         first = next(iter(unit.mirror_pages.kept(mirror, ProjectName("demo"))))
-    cases.uses.note(mirror, ProjectName("demo"), first)
+    cases.file_uses.note(mirror, ProjectName("demo"), first)
     cases.eviction.run(mirror)
     assert kept(cases) == [names[0], names[2]]
 
@@ -134,7 +134,7 @@ def test_an_upstream_that_takes_its_time_is_waited_for(cases: UseCases):
     names = three(cases)
     mirror = mirror_with(cases, 250)
     slow = SlowMirrors(cases.mirrors)
-    report = Eviction(cases.database, cases.store, slow, cases.uses).run(mirror)
+    report = Eviction(cases.database, cases.store, slow, cases.file_uses).run(mirror)
     assert report == EvictionReport(1, 100, 200, 0)
     assert kept(cases) == names[1:]
 

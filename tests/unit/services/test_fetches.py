@@ -12,7 +12,7 @@ import pytest
 from stillroom_server.domain.errors import StorageBusy
 from stillroom_server.domain.identity import NOBODY, Identity
 from stillroom_server.domain.names import IndexName, ProjectName, UserName
-from stillroom_server.services import fetches
+from stillroom_server.services import backlog
 from stillroom_server.services.fetches import FetchCounter
 from stillroom_server.services.files import Address
 from stillroom_server.services.ports import Fetch, FetchKey, FetchQuery
@@ -151,7 +151,7 @@ def test_nothing_to_write_is_not_written(counter: FetchCounter, database: Brittl
 def test_rows_are_written_in_bounded_batches(
     counter: FetchCounter, database: BrittleDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fetches, "BATCH", 2)
+    monkeypatch.setattr(backlog, "BATCH", 2)
     for number in range(5):
         _note(counter, f"demo-{number}.zip")
     assert counter.flush() == 5
@@ -206,7 +206,7 @@ def test_a_failure_of_another_kind_ends_nothing(
     _note(counter)
     database.writing = None  # type: ignore[assignment,method-assign]
     counter.stop()
-    assert "it is tried again" in caplog.text
+    assert "not recorded, for it is refused: FetchKey(" in caplog.text
 
 
 def _wait_for_rows(database: BrittleDatabase, count: int) -> None:
@@ -257,3 +257,36 @@ def test_threads_and_processes_add_up(database: BrittleDatabase, clock: SetClock
     for thread in threads:
         thread.join()
     assert [fetch.count for fetch in _found(database)] == [200]
+
+
+class SlowDatabase(FakeDatabase):
+    """Its first write waits, so that more can come while the thread is at it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun, self.may_end = threading.Event(), threading.Event()
+
+    @contextmanager
+    def writing(self) -> Iterator[FakeUnit]:
+        with super().writing() as unit:
+            self.begun.set()
+            assert self.may_end.wait(PATIENCE)
+            yield unit
+
+
+def test_what_comes_while_the_thread_writes_is_not_lost_at_the_end(clock: SetClock) -> None:
+    database = SlowDatabase()
+    counter = FetchCounter(database, clock, interval=0.01)
+    counter.start()
+    _note(counter, "demo-1.zip")
+    assert database.begun.wait(PATIENCE)
+    _note(counter, "demo-2.zip")
+    stopping = threading.Thread(target=counter.stop)
+    stopping.start()
+    for _ in range(int(PATIENCE * 100)):
+        if counter._is_stopping:
+            break
+        stopping.join(0.01)
+    database.may_end.set()
+    stopping.join(PATIENCE)
+    assert {fetch.key.filename for fetch in _found(database)} == {"demo-1.zip", "demo-2.zip"}

@@ -352,9 +352,9 @@ def test_a_use_is_noted_in_memory_and_written_later_without_a_serial(cases: UseC
     serial = cases.database.serial()
     _whole(_content(cases))
     assert _used(cases) == before
-    assert cases.uses.flush() == 1
+    assert cases.file_uses.flush() == 1
     assert _used(cases) == before + timedelta(hours=2)
-    assert cases.uses.flush() == 0
+    assert cases.file_uses.flush() == 0
     assert cases.database.serial() == serial
 
 
@@ -363,7 +363,7 @@ def test_a_use_soon_after_the_last_one_is_not_written(cases: UseCases):
     _whole(_content(cases))
     cases.clock.advance(minutes=59)
     _whole(_content(cases))
-    assert cases.uses.flush() == 0
+    assert cases.file_uses.flush() == 0
 
 
 def _used(cases):

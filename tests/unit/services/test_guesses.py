@@ -8,7 +8,8 @@ from datetime import timedelta
 import pytest
 
 from stillroom_server.domain.errors import NotAuthenticated, StorageBusy, TooManyAttempts
-from stillroom_server.domain.identity import Credentials
+from stillroom_server.domain.events import Event, EventKind
+from stillroom_server.domain.identity import COMMAND_LINE, Credentials
 from stillroom_server.domain.names import UserName
 from stillroom_server.services.guesses import GuessLimits, noted_name, noted_source
 from support.fake_upstream import PATIENCE
@@ -173,7 +174,16 @@ def test_parallel_guesses_do_not_pass_the_gate_together(cases):
 def test_an_unlocked_user_logs_in_at_once(cases):
     wrong(cases, 1, "ada")
     wrong(cases, LIMITS.per_user)
-    assert cases.guesses.unlock("dev") == LIMITS.per_user
+    with cases.recorded() as recorded:
+        assert cases.guesses.unlock("dev") == LIMITS.per_user
+        # Nothing stands against this one: nothing happens.
+        assert cases.guesses.unlock("bob") == 0
+    assert recorded == ["user-unlocked"]
+    with cases.reading() as unit:
+        event = unit.journal.since(0, 10_000)[-1].event
+    assert event == Event.by(
+        COMMAND_LINE, EventKind.USER_UNLOCKED, user=UserName("dev"), details={"guesses": 3}
+    )
     guess(cases, PASSWORD)
     with cases.reading() as unit:
         counts = unit.guesses.counts("ada", HERE, cases.clock() - timedelta(days=1))

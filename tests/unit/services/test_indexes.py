@@ -42,6 +42,33 @@ def test_a_stage_gets_what_was_given_and_defaults_for_the_rest(cases: UseCases):
     assert events == ["index-created"]
 
 
+def test_the_audit_of_a_new_index_tells_what_is_not_as_declared(cases: UseCases):
+    cases.index("dev/plain")
+    assert cases.last_event().details == {"type": "stage", "options": {}}
+    cases.index("dev/base", "root/pypi", title="Base", acl_upload=["dev", ":release"])
+    told = {"bases": ["root/pypi"], "title": "Base", "acl_upload": ["dev", ":release"]}
+    assert cases.last_event().details == {"type": "stage", "options": told}
+    cases.indexes.create(ROOT, _name("root/other"), {"type": "mirror", "mirror_url": URL})
+    assert cases.last_event().details == {"type": "mirror", "options": {"mirror_url": URL}}
+
+
+def test_the_audit_of_a_change_tells_from_what_to_what(cases: UseCases):
+    cases.index("dev/base", title="Old", acl_upload=["dev", "ci"], volatile=True)
+    operations = ["acl_upload+=ann", "acl_upload-=ci", "title=New", "volatile=False"]
+    cases.indexes.change(DEV, _name("dev/base"), operations)
+    assert cases.last_event().details == {
+        "options": {
+            "acl_upload": {"added": ["ann"], "removed": ["ci"]},
+            "title": {"from": "Old", "to": "New"},
+            "volatile": {"from": True, "to": False},
+        }
+    }
+    cases.indexes.create(ROOT, _name("root/other"), {"type": "mirror", "mirror_url": URL})
+    cases.indexes.change(ROOT, _name("root/other"), {"mirror_url": "https://new.test/simple/"})
+    moved = {"mirror_url": {"from": URL, "to": "https://new.test/simple/"}}
+    assert cases.last_event().details == {"options": moved}
+
+
 def test_a_mirror_gets_its_defaults(cases: UseCases):
     body = {"type": "mirror", "mirror_url": URL}
     index = cases.indexes.create(ROOT, _name("root/other"), body)

@@ -96,7 +96,7 @@ def test_others_do_not_add_to_it_and_learn_who_can_change_that(cases: UseCases, 
         add(cases, CI, NEXT)
     assert refused.value.message == (
         "Not allowed: ci may not upload demo to dev/base: owned_projects is on, and ci is not "
-        "among its owners; the index's owner dev, root or who is in acl_admin can change that "
+        "among its owners; the index's owner dev, root, or who is in acl_admin can change that "
         "with `stillroom owner add demo ci --index dev/base`."
     )
     assert not isinstance(refused.value, NeedsApproval)
@@ -180,6 +180,39 @@ def test_who_may_delete_takes_over_no_project(cases: UseCases):
     add(cases, ANA)
 
 
+def test_who_may_delete_takes_over_no_project_without_owners(cases: UseCases):
+    add(cases, ANA)
+    configure(cases, owned_projects=True, acl_delete=["ci", ":ANONYMOUS:"])
+    with cases.recorded() as events, pytest.raises(Forbidden) as refused:
+        cases.releases.remove_project(CI, STAGE, DEMO, force=False)
+    assert refused.value.message == (
+        "Not allowed: ci may not delete demo from dev/base: owned_projects is on, and it has no "
+        "owners; the index's owner dev, root, or who is in acl_admin can delete it, or name an "
+        "owner with `stillroom owner add demo USER --index dev/base`."
+    )
+    with pytest.raises(NotAuthenticated):
+        cases.releases.remove_project(NOBODY, STAGE, DEMO, force=False)
+    # Without its releases it is there all the same, and still nobody's.
+    cases.releases.remove_release(CI, STAGE, DEMO, "1.0", force=False)
+    with pytest.raises(Forbidden, match="it has no owners yet"):
+        add(cases, CI)
+    with cases.recorded() as events:
+        cases.releases.remove_project(DEV, STAGE, DEMO, force=False)
+    assert events == ["project-removed"]
+    add(cases, CI)
+    assert cases.owners.of_project(STAGE, DEMO) == {"ci"}
+
+
+def test_who_may_delete_takes_over_no_project_whose_owner_is_gone(cases: UseCases):
+    configure(cases, owned_projects=True, acl_delete=["ci"])
+    add(cases, ANA)
+    cases.users.delete(ROOT, ANA.user)
+    with pytest.raises(Forbidden, match="it has no owners"):
+        cases.releases.remove_project(CI, STAGE, DEMO, force=False)
+    configure(cases, owned_projects=False)
+    cases.releases.remove_project(CI, STAGE, DEMO, force=False)
+
+
 # First uploads
 
 
@@ -205,7 +238,7 @@ def test_what_needs_approval_is_asked_for_once(cases: UseCases):
                 add(cases, ANA)
     assert refused.value.message == (
         "Not allowed: ana may not upload demo to dev/base: it is new there, and first_upload is "
-        "approval; it was asked for, and the index's owner dev, root or who is in acl_admin can "
+        "approval; it was asked for, and the index's owner dev, root, or who is in acl_admin can "
         "approve it with `stillroom owner approve demo ana --index dev/base`."
     )
     assert events == ["project-requested"]
@@ -277,6 +310,13 @@ def test_a_user_who_goes_takes_their_requests_along(cases: UseCases):
         add(cases, ANA)
     cases.users.delete(ROOT, ANA.user)
     assert asked(cases) == []
+
+
+def test_who_is_deleted_while_they_upload_owns_nothing(cases: UseCases, store: InterruptedStore):
+    configure(cases, owned_projects=True)
+    store.meanwhile = lambda: cases.users.delete(ROOT, ANA.user)
+    add(cases, ANA)
+    assert cases.owners.all(STAGE) == {}
 
 
 def test_who_takes_the_name_of_one_who_is_gone_owns_nothing(cases: UseCases):

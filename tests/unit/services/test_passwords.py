@@ -1,6 +1,7 @@
 """What is remembered of passwords, and the guard before each check of one."""
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 
@@ -193,6 +194,37 @@ def test_a_check_that_was_not_made_is_no_guess(clock):
         with pytest.raises(Overloaded):
             cases.identify("wrong", "dev")
     assert guesses_noted(cases) == 0
+
+
+def test_who_finds_no_place_at_the_hasher_costs_no_write(clock):
+    class FullHasher(QuickHasher):
+        def place(self):
+            raise Overloaded("full")
+
+    cases = UseCases(clock=clock, hasher=FullHasher())
+    before = cases.database.writes
+    with pytest.raises(Overloaded):
+        cases.identify("wrong", "dev")
+    assert cases.database.writes == before
+
+
+def test_the_place_is_taken_before_the_guess_is_noted_and_kept_while_it_is_hashed(clock):
+    seen = []
+
+    class WatchedHasher(QuickHasher):
+        @contextmanager
+        def place(self):
+            seen.append(("place", guesses_noted(cases)))
+            yield
+            seen.append(("gone", guesses_noted(cases)))
+
+        def verify(self, password_hash: str | None, password: str) -> bool:
+            seen.append(("verify", guesses_noted(cases)))
+            return super().verify(password_hash, password)
+
+    cases = UseCases(clock=clock, hasher=WatchedHasher())
+    refused(cases)
+    assert seen == [("place", 0), ("verify", 1), ("gone", 1)]
 
 
 # Passwords that plugins know

@@ -1,7 +1,6 @@
 """What is forgotten, and when; on the database that the contract suites prove right."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
@@ -12,23 +11,12 @@ from stillroom_server.services import audit
 from stillroom_server.services.audit import PruneReport, Pruning, Retention
 from stillroom_server.services.ports import Fetch, FetchKey, FetchQuery
 from support.clock import SetClock
-from support.fakes import FakeDatabase, FakeUnit
+from support.fakes import FakeDatabase
 
 A = IndexName.parse("dev/a")
 DEMO = ProjectName("demo")
 ANN = UserName("ann")
-
-
-class CountingDatabase(FakeDatabase):
-    """Counts how many units were opened for writing."""
-
-    writes = 0
-
-    @contextmanager
-    def writing(self) -> Iterator[FakeUnit]:
-        self.writes += 1
-        with super().writing() as unit:
-            yield unit
+WINDOW = timedelta(minutes=5)
 
 
 @pytest.fixture
@@ -37,8 +25,8 @@ def clock() -> SetClock:
 
 
 @pytest.fixture
-def database(clock: SetClock) -> CountingDatabase:
-    return CountingDatabase(clock)
+def database(clock: SetClock) -> FakeDatabase:
+    return FakeDatabase(clock)
 
 
 def _pruning(
@@ -49,7 +37,7 @@ def _pruning(
     fetches_days: int = 2,
     listeners: Sequence[str] = (),
 ) -> Pruning:
-    return Pruning(database, clock, Retention(audit_days, fetches_days), listeners)
+    return Pruning(database, clock, Retention(audit_days, fetches_days, WINDOW), listeners)
 
 
 def _commit(database: FakeDatabase, count: int = 1) -> None:
@@ -74,7 +62,7 @@ def _left(database: FakeDatabase) -> tuple[list[int], int]:
 
 
 def test_each_is_kept_for_as_long_as_its_setting_says(
-    database: CountingDatabase, clock: SetClock
+    database: FakeDatabase, clock: SetClock
 ) -> None:
     _commit(database, 3)
     _fetch(database, clock)
@@ -88,7 +76,7 @@ def test_each_is_kept_for_as_long_as_its_setting_says(
     assert pruning.run() == PruneReport()
 
 
-def test_what_is_kept_for_ever_is_kept(database: CountingDatabase, clock: SetClock) -> None:
+def test_what_is_kept_for_ever_is_kept(database: FakeDatabase, clock: SetClock) -> None:
     _commit(database, 2)
     _fetch(database, clock)
     clock.advance(days=30_000)
@@ -98,7 +86,7 @@ def test_what_is_kept_for_ever_is_kept(database: CountingDatabase, clock: SetClo
 
 
 def test_a_dry_run_tells_what_would_be_done_and_does_nothing(
-    database: CountingDatabase, clock: SetClock
+    database: FakeDatabase, clock: SetClock
 ) -> None:
     _commit(database, 5)
     _fetch(database, clock, 3)
@@ -113,7 +101,7 @@ def test_a_dry_run_tells_what_would_be_done_and_does_nothing(
 
 
 def test_the_parts_are_bounded(
-    database: CountingDatabase, clock: SetClock, monkeypatch: pytest.MonkeyPatch
+    database: FakeDatabase, clock: SetClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(audit, "BATCH", 2)
     _commit(database, 5)
@@ -122,13 +110,13 @@ def test_the_parts_are_bounded(
     database.writes = 0
     pruning = _pruning(database, clock)
     assert pruning.run(dry_run=True) == pruning.run()
-    # Of the journal 2, 2 and 1; of fetches 2, 2 and 1.
-    assert database.writes == 6
+    # One for guesses; of the journal 2, 2 and 1; of fetches 2, 2 and 1.
+    assert database.writes == 7
     assert _left(database) == ([5], 0)
 
 
 def test_it_ends_between_two_parts(
-    database: CountingDatabase, clock: SetClock, monkeypatch: pytest.MonkeyPatch
+    database: FakeDatabase, clock: SetClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(audit, "BATCH", 2)
     _commit(database, 5)
@@ -139,7 +127,7 @@ def test_it_ends_between_two_parts(
     assert report == PruneReport(deleted=2, fetches=2)
 
 
-def test_what_a_listener_was_not_told_waits(database: CountingDatabase, clock: SetClock) -> None:
+def test_what_a_listener_was_not_told_waits(database: FakeDatabase, clock: SetClock) -> None:
     _commit(database, 4)
     clock.advance(days=11)
     with database.writing() as unit:
@@ -152,7 +140,7 @@ def test_what_a_listener_was_not_told_waits(database: CountingDatabase, clock: S
 
 
 def test_a_clock_that_was_set_back_forgets_nothing_too_early(
-    database: CountingDatabase, clock: SetClock
+    database: FakeDatabase, clock: SetClock
 ) -> None:
     _commit(database)
     clock.set_back(days=20)
@@ -167,6 +155,26 @@ def test_a_clock_that_was_set_back_forgets_nothing_too_early(
 
 
 def test_days_are_counted_from_now(clock: SetClock) -> None:
-    retention = Retention(audit_days=3, fetches_days=0)
+    retention = Retention(audit_days=3, fetches_days=0, window=WINDOW)
     assert retention.first_entry(clock()) == clock() - timedelta(days=3)
     assert retention.first_fetch(clock()) is None
+
+
+def test_guesses_go_when_they_count_no_more_even_if_nobody_guesses_again(
+    database: FakeDatabase, clock: SetClock
+) -> None:
+    def count() -> int:
+        with database.reading() as unit:
+            return unit.guesses.counts("dev", "", clock() - timedelta(days=9)).everybody
+
+    with database.writing() as unit:
+        unit.guesses.add("dev", "192.0.2.1", clock())
+    clock.advance(minutes=1)
+    with database.writing() as unit:
+        unit.guesses.add("dev", "192.0.2.1", clock())
+    pruning = _pruning(database, clock, audit_days=0, fetches_days=0)
+    clock.advance(minutes=4)
+    pruning.run(dry_run=True)
+    assert count() == 2
+    pruning.run()
+    assert count() == 1

@@ -33,12 +33,20 @@ def test_the_first_start_makes_root_and_the_mirror_in_one_commit():
     assert database.serial() == 1
     with database.reading() as unit:
         [user], [index] = unit.users.all(), unit.indexes.all()
-        events = [entry.event.kind.value for entry in unit.journal.since(0, 10)]
+        entries = unit.journal.since(0, 10)
     assert (user.name, user.password_hash) == ("root", "quick:a password")
     assert (str(index.name), index.type, index.has_upstream) == ("root/pypi", "mirror", True)
     assert index.upstream_url == URL
     assert not index.lists_upstream_projects
-    assert events == ["user-created", "index-created"]
+    assert [entry.event.kind.value for entry in entries] == ["user-created", "index-created"]
+    assert entries[-1].event.details == {
+        "type": "mirror",
+        "options": {
+            "mirror_url": URL,
+            "mirror_no_project_list": True,
+            "title": "The public index",
+        },
+    }
 
 
 def test_what_is_set_up_is_not_set_up_again():

@@ -7,7 +7,7 @@ import pytest
 
 from stillroom_server.domain.errors import NotAuthenticated, StorageBusy
 from stillroom_server.domain.names import UserName
-from stillroom_server.services import token_uses
+from stillroom_server.services.token_uses import TokenUses
 from support.use_cases import DEV, PASSWORD, UseCases
 
 DEV_NAME = UserName("dev")
@@ -119,13 +119,13 @@ def test_a_use_that_comes_while_others_are_written_is_not_lost(cases: UseCases, 
     assert used(cases) == minute_of(later)
 
 
-def test_only_so_many_tokens_are_in_memory(cases: UseCases, monkeypatch):
-    monkeypatch.setattr(token_uses, "MAX_NOTED", 3)
+def test_only_so_many_tokens_are_in_memory(cases: UseCases):
+    uses = TokenUses(cases.database, limit=3)
     token, now = cases.login().token, cases.clock()
     for number in range(10):
-        cases.token_uses.note(replace(token, id=f"t{number}"), now)
-    assert len(cases.token_uses._known_until) <= 3
-    assert cases.token_uses.flush() == 3
+        uses.note(replace(token, id=f"t{number}"), now)
+    assert len(uses._known_until) <= 3
+    assert uses.flush() == 3
 
 
 def test_a_token_that_is_made_counts_as_unused(cases: UseCases):

@@ -15,6 +15,7 @@ from stillroom_server.domain.errors import (
 from stillroom_server.domain.identity import Action, Grant, Identity, TokenKind, TokenLimits
 from stillroom_server.domain.names import IndexName, UserName
 from stillroom_server.services import tokens
+from stillroom_server.services.ports import AuditQuery
 from stillroom_server.services.tokens import MAX_LIFETIME, IssuedToken
 from support.use_cases import DEV, PASSWORD, ROOT, UseCases
 
@@ -92,7 +93,7 @@ def test_nobody_makes_a_token_for_somebody_else(cases: UseCases, identity):
 
 @pytest.mark.parametrize("seconds", [0, -1, YEAR + 1, 10**15, 10**400])
 def test_a_lifetime_is_between_a_second_and_a_year(cases: UseCases, seconds):
-    with pytest.raises(InvalidRequest, match="expires_in: use 1 second to 366 days"):
+    with pytest.raises(InvalidRequest, match="expires_in: use 1 to 31622400 seconds, which is"):
         made(cases, None, seconds)
 
 
@@ -182,8 +183,17 @@ def test_a_token_for_an_index_that_does_not_exist_is_refused(cases: UseCases):
 
 def test_an_index_without_any_right_is_refused(cases: UseCases):
     cases.index("root/secret", identity=ROOT, acl_read=["root"])
-    with pytest.raises(Forbidden, match="no right in root/secret"):
+    with pytest.raises(Forbidden) as caught:
         made(cases, limits_to(IndexName.parse("root/secret")))
+    assert caught.value.message == (
+        "Not allowed: you have no right in root/secret, so a token would have none; the owner "
+        "root, or who is in acl_admin can change that."
+    )
+    cases.users.create(ROOT, UserName("ana"), {"password": PASSWORD})
+    cases.index("ana/own", identity=Identity(UserName("ana")), acl_read=["ana"])
+    both = limits_to(IndexName.parse("ana/own"), IndexName.parse("root/secret"))
+    with pytest.raises(Forbidden, match="the owner ana, root, or who is in acl_admin"):
+        made(cases, both)
     assert cases.tokens.of_user(DEV_NAME) == []
 
 
@@ -237,6 +247,13 @@ def test_an_index_that_comes_again_is_out_of_reach_for_old_tokens(cases: UseCase
     with cases.recorded() as events:
         cases.indexes.delete(DEV, gone)
     assert events == ["index-deleted", "token-revoked", "token-changed"]
+    with cases.reading() as unit:
+        told = unit.journal.audit(AuditQuery(index=gone), 2)
+    # What the token reaches beside is not for who administers this index.
+    assert [entry.event.details for entry in told] == [
+        {"id": both.token.id},
+        {"id": only.token.id},
+    ]
     cases.index(str(gone))
     with pytest.raises(NotAuthenticated):
         cases.identify(only.secret)

@@ -145,6 +145,21 @@ def test_a_change_touches_what_is_named(cases: UseCases):
     assert events == ["user-changed"]
 
 
+def test_the_audit_of_a_change_tells_what_everybody_may_read(cases: UseCases):
+    cases.users.change(DEV, DEV_NAME, {"title": "Old", "description": "x" * 300})
+    body = {"title": "New", "description": "", "email": "dev@host.test", "custom_data": {"a": 1}}
+    cases.users.change(DEV, DEV_NAME, body)
+    assert cases.last_event().details == {
+        "fields": ["custom_data", "description", "email", "title"],
+        "changes": {
+            "title": {"from": "Old", "to": "New"},
+            "description": {"from": "x" * 199 + "…", "to": None},
+        },
+    }
+    cases.users.change(DEV, DEV_NAME, {"password": "another password", **body})
+    assert cases.last_event().details == {"fields": ["password"]}
+
+
 def test_a_change_of_nothing_is_no_event(cases: UseCases):
     cases.users.change(DEV, DEV_NAME, {"email": "dev@host.test"})
     with cases.recorded() as events:
@@ -154,6 +169,7 @@ def test_a_change_of_nothing_is_no_event(cases: UseCases):
 
 def test_what_a_client_of_devpi_sends_back_unchanged_is_ignored(cases: UseCases):
     echoed = {"username": "dev", "indexes": {}, "created": "then", "modified": "never"}
+    echoed |= {"groups": ["release"], "has_password": True, "tokens": 3}
     assert cases.users.change(DEV, DEV_NAME, {**echoed, "title": "Dev"}).title == "Dev"
 
 
@@ -208,4 +224,5 @@ def test_events_never_tell_a_password(cases: UseCases):
     cases.users.change(DEV, DEV_NAME, {"password": "another one", "title": "Dev"})
     with cases.reading() as unit:
         last = unit.journal.since(0, 100)[-1].event
-    assert last.details == {"fields": ["password", "title"]}
+    changes = {"title": {"from": None, "to": "Dev"}}
+    assert last.details == {"fields": ["password", "title"], "changes": changes}

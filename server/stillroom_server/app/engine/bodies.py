@@ -23,6 +23,7 @@ class ChunkedReceiver:
     def __init__(self, buffer: Any) -> None:
         self.completed = False
         self._buffer = buffer
+        self._came: list[bytes] = []
         self._line = b""
         self._missing = 0
         self._is_in_trailer = False
@@ -39,6 +40,15 @@ class ChunkedReceiver:
 
     def received(self, data: bytes) -> int:
         """Take what arrived; how many bytes of it belong to the body."""
+        try:
+            return self._take_apart(data)
+        finally:
+            if self._came:
+                # Once for all chunks, for there may be one to each byte.
+                self._buffer.append(b"".join(self._came))
+                self._came.clear()
+
+    def _take_apart(self, data: bytes) -> int:
         position = 0
         while position < len(data) and not self.completed:
             if self._missing:
@@ -62,7 +72,7 @@ class ChunkedReceiver:
         """Take a part of a chunk, or of the two bytes that end it."""
         content = data[: max(0, self._missing - 2)]
         if content:
-            self._buffer.append(content)
+            self._came.append(content)
         end = data[len(content) :]
         if end and end != b"\r\n"[2 - (self._missing - len(content)) :][: len(end)]:
             raise Malformed(400, "body: a chunk ends with CR and LF after the bytes that it says.")

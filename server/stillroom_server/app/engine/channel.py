@@ -5,6 +5,7 @@ import fcntl
 import socket
 import struct
 import termios
+import threading
 import time
 from typing import Any
 
@@ -67,6 +68,8 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
         # When something was received or sent last, by the monotonic clock.
         self.active = time.monotonic()
         super().__init__(*arguments, **named)
+        # Sending may find that the client has gone, and close, while the lock is held.
+        self.requests_lock = threading.RLock()
 
     # In the thread of the loop
 
@@ -74,11 +77,23 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
         """Whether there is room for more: no request is at hand, all is sent."""
         if self._lingers_until is not None:
             return True
-        return not self._held and self._asking is None and bool(super().readable())
+        # As waitress has it, but in one call: these two are asked in every turn of the loop.
+        return not (
+            self._held
+            or self.requests
+            or self.total_outbufs_len
+            or self._asking is not None
+            or self.will_close
+            or self.close_when_flushed
+        )
 
     def writable(self) -> bool:
         """Whether there is something to send, or to go on with once all is sent."""
-        return bool(super().writable()) or self._may_go_on() or self._is_waited_for()
+        if self.total_outbufs_len or self.will_close or self.close_when_flushed:
+            return True
+        if self._held and self._may_go_on():
+            return True
+        return self.request is not None and self._is_waited_for()
 
     def handle_read(self) -> None:
         """Take what came; of a client that was refused, throw it away."""
@@ -121,6 +136,14 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
             self._advance()
         return True
 
+    def handle_close(self) -> None:
+        """Close, and let go of a body that has not come in full: threads remember connections."""
+        super().handle_close()
+        with self.requests_lock:
+            self._held = b""
+            if self.request is not None:
+                self.request.close()
+
     def tidy(self, now: float) -> None:
         """End what lasts too long; called about every second."""
         limits = self.server.limits
@@ -139,13 +162,24 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
             if now > self.active + seconds:
                 self.handle_close()
 
-    def is_dispensable(self) -> bool:
-        """Whether nothing is lost but patience if this connection is closed for another."""
+    def dispensable_since(self) -> float | None:
+        """Since when nothing is lost but patience if this connection is closed for another.
+
+        None while there is work for it. A request that is still arriving counts from its
+        beginning, so that nobody gains by a byte now and then; not where its sender is known.
+        """
+        request = self.request
         if self._lingers_until is not None:
-            return True
+            return self._lingers_until - LINGER_SECONDS
         if self.requests or self._asking is not None or self.total_outbufs_len:
-            return False
-        return self.request is None or not self.request.headers_finished
+            return None
+        if request is None:
+            return self.active
+        return request.began if request.is_of_stranger else None
+
+    def promised(self) -> int:
+        """How many bytes of a file that was admitted are still to come."""
+        return sum(r.missing for r in (self.request, self._asking) if r is not None)
 
     def is_busy(self) -> bool:
         """Whether a request is arriving, worked on, or not answered in full."""
@@ -214,7 +248,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
 
     def _may_go_on(self) -> bool:
         is_free = not self.requests and self._asking is None and not self.lingers
-        return is_free and bool(self._held)
+        return self.connected and is_free and bool(self._held)
 
     def _send_last(self) -> None:
         """Send the answer after which the connection ends; then wait until the client saw it.
@@ -276,7 +310,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
             # By now another thread may be asked about the next request.
             if request is self._asking:
                 self._asking = None
-                if request.is_admitted:
+                if request.is_admitted and self.connected:
                     request.asks = False
                     self.request = request
             if not self.total_outbufs_len:

@@ -28,6 +28,11 @@ WAITING_BYTES = 256 * 1024 * 1024
 LINGER_SECONDS = 30.0
 """For how long what a refused client still sends is thrown away, so that it sees the answer."""
 
+FILES_APART = 256
+"""Open files that are none of a connection's: of the database, the store, and upstreams."""
+FILES_EACH = 3
+"""Open files that a connection may need: its socket, a body that comes, a file that goes."""
+
 FREE_SHARE = 0.1
 """Of the connections: kept free, by closing those that do nothing, for who comes next."""
 

@@ -23,7 +23,8 @@ END = b"\r\n\r\n"
 EMPTY_LINES = 2
 """Some clients end a request with a line too many; as many are skipped before the next one."""
 
-_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE})
+"""Of a disk, and in the table of open files: a body that is kept on disk needs both."""
 
 
 class Refused(Error):  # type: ignore[misc]  # waitress has no types
@@ -88,9 +89,14 @@ class Request(HTTPRequestParser):  # type: ignore[misc]  # waitress has no types
         return self.admission is not None and self.admission.bound is not None
 
     @property
+    def is_of_stranger(self) -> bool:
+        """Whether nobody is known to stand behind this request."""
+        return self.admission is None or not self.admission.is_known
+
+    @property
     def missing(self) -> int:
-        """How many bytes of an admitted body of known length are still to come."""
-        if self.completed or self.admission is None or self.chunked:
+        """How many bytes of a body that room was promised to are still to come."""
+        if self.completed or self.admission is None or not self.admission.has_room:
             return 0
         return max(0, int(self.content_length) - int(self.body_bytes_received))
 
@@ -115,6 +121,10 @@ class Request(HTTPRequestParser):  # type: ignore[misc]  # waitress has no types
         self.command, self.request_uri, self.version = head.method, head.target, head.version
         self.path, self.query = head.path, head.query
         self.headers = dict(head.fields)
+        options = self.headers.get("CONNECTION", "")
+        if "," in options and "close" in {word.strip().lower() for word in options.split(",")}:
+            # waitress knows the option only where it stands alone (RFC 9112 §9.6).
+            self.headers["CONNECTION"] = "close"
         self.chunked = head.length is None
         self.content_length = head.length or 0
         if head.length == 0:

@@ -7,13 +7,14 @@ import signal
 import socket
 import sys
 import time
+from dataclasses import replace
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from stillroom_server.domain.errors import StillroomError
 
 from .channel import Channel
-from .limits import Limits
+from .limits import FILES_APART, FILES_EACH, Limits
 from .server import Server
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ class Engine:
         self._shutdown_seconds = shutdown_seconds
         self._stopping = False
         self._map: dict[int, Any] = {}
-        _allow_files(limits.connections)
+        limits = replace(limits, connections=allowed(limits.connections))
         self._server = Server(
             application, bound, threads=threads, limits=limits, sockets=self._map
         )
@@ -102,11 +103,21 @@ class Engine:
         return [channel for channel in self._server.active_channels.values() if channel.is_busy()]
 
 
-def _allow_files(connections: int) -> None:
-    """Have the system let this process open files enough: each connection may need three."""
+def allowed(connections: int) -> int:
+    """How many connections the system lets us have, once it was asked to allow as many."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = max(soft, 3 * connections + 256)
+    files = max(soft, FILES_EACH * connections + FILES_APART)
     if hard != resource.RLIM_INFINITY:
-        wanted = min(wanted, hard)
-    if soft not in {resource.RLIM_INFINITY, wanted}:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        files = min(files, hard)
+    if soft == resource.RLIM_INFINITY:
+        return connections
+    if soft != files:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (files, hard))
+    possible = max(1, (files - min(FILES_APART, files // 2)) // FILES_EACH)
+    if possible < connections:
+        log.warning(
+            "connections: %d of %d, because only %d files may be open (ulimit -n)",
+            possible, connections, files,
+        )  # fmt: skip
+        return possible
+    return connections

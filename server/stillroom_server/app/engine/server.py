@@ -56,20 +56,23 @@ class Server(TcpWSGIServer):  # type: ignore[misc]  # waitress has no types
         """Nothing: waitress only marks what is to be closed, and waits until it can be sent to."""
 
     def handle_accept(self) -> None:
-        """Take a connection; where few are left free, close one that does nothing."""
+        """Take a connection; where few are left free, close the one that is missed least."""
         super().handle_accept()
-        if len(self.active_channels) > self.limits.connections * (1 - FREE_SHARE):
-            idle = [c for c in self.active_channels.values() if c.is_dispensable()]
-            if idle:
-                min(idle, key=lambda channel: channel.active).handle_close()
+        if len(self.active_channels) <= self.limits.connections * (1 - FREE_SHARE):
+            return
+        *others, _new = self.active_channels.values()
+        waited_for = [(since, c) for c in others if (since := c.dispensable_since()) is not None]
+        if waited_for:
+            min(waited_for, key=lambda pair: pair[0])[1].handle_close()
 
     def tidy(self) -> None:
         """Close what is to be closed; every second, look for more."""
-        with self._lock:
-            unwanted, self._unwanted = self._unwanted, set()
-        for channel in unwanted:
-            if channel.connected:
-                channel.handle_close()
+        if self._unwanted:
+            with self._lock:
+                unwanted, self._unwanted = self._unwanted, set()
+            for channel in unwanted:
+                if channel.connected:
+                    channel.handle_close()
         now = time.monotonic()
         if now < self._next_look:
             return
@@ -79,9 +82,8 @@ class Server(TcpWSGIServer):  # type: ignore[misc]  # waitress has no types
         self._tidy_memory()
 
     def promised(self) -> int:
-        """How many bytes of admitted bodies are still to come."""
-        requests = [channel.request for channel in list(self.active_channels.values())]
-        return sum(request.missing for request in requests if request is not None)
+        """How many bytes of files that were admitted are still to come."""
+        return sum(channel.promised() for channel in list(self.active_channels.values()))
 
     @contextmanager
     def waiting(self, channel: Channel) -> Iterator[None]:
@@ -123,10 +125,11 @@ def _adjustments(threads: int, limits: Limits) -> Any:
     return Adjustments(
         threads=threads,
         ident="stillroom",
-        connection_limit=limits.connections,
+        # waitress counts what it listens on and is woken by, too.
+        connection_limit=limits.connections + 2,
         max_request_header_size=HEAD_BYTES,
         # Larger bodies go to a file: there may be as many as connections.
-        inbuf_overflow=UNASKED_BYTES,
+        inbuf_overflow=UNASKED_BYTES + 1,
         recv_bytes=UNASKED_BYTES,
         # waitress keeps in memory what a slow client has not taken, up to this for each.
         outbuf_high_watermark=1024 * 1024,

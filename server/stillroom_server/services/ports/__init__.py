@@ -6,6 +6,7 @@ The contract suites in `tests/contract` say what each must do, for fakes and rea
 from collections.abc import Callable
 from datetime import datetime
 
+from .accounts import Groups, GuessCounts, PasswordGuesses
 from .content import (
     BlobStore,
     BlobWriter,
@@ -28,7 +29,9 @@ from .database import (
     Unit,
     Users,
 )
+from .fetches import Fetch, Fetches, FetchKey, FetchQuery
 from .identity_tokens import IdentityTokens
+from .owners import ProjectOwners, ProjectRequest
 from .plugins import (
     Accounts,
     Authentication,
@@ -37,18 +40,7 @@ from .plugins import (
     Listener,
     PasswordHasher,
 )
-from .rights import (
-    Fetch,
-    Fetches,
-    FetchKey,
-    FetchQuery,
-    Groups,
-    GuessCounts,
-    PasswordGuesses,
-    ProjectOwners,
-    ProjectRequest,
-    Publishers,
-)
+from .publishers import Publishers
 from .upstream import (
     FileTransfer,
     NamesFetched,

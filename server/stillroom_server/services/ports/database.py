@@ -16,7 +16,10 @@ from stillroom_server.domain.options import Options
 from stillroom_server.domain.status import ProjectStatus
 from stillroom_server.domain.upstream import CachedPage, KeptFile, NameList
 
-from .rights import Fetches, Groups, PasswordGuesses, ProjectOwners, Publishers
+from .accounts import Groups, PasswordGuesses
+from .fetches import Fetches
+from .owners import ProjectOwners
+from .publishers import Publishers
 
 
 class Users(Protocol):
@@ -59,6 +62,9 @@ class Tokens(Protocol):
     def naming(self, index: IndexName) -> list[Token]:
         """The tokens of all users whose limits name an index, oldest first."""
 
+    def made_for(self, publisher: str) -> list[Token]:
+        """The tokens that were made for the trusted publisher of that id, oldest first."""
+
     def limit(self, token: Token, limits: TokenLimits) -> None:
         """Store other limits for a token."""
 
@@ -90,6 +96,13 @@ class Indexes(Protocol):
         This is one query, whatever is there: its cost tells nobody what is.
         """
 
+    def lists(self, name: IndexName, option: str, principal: str, *, with_bases: bool) -> bool:
+        """Whether there is an index whose access list names a user, a `:group` or everyone.
+
+        If `with_bases`, those of all from which it inherits must do so as well. This is one query,
+        which looks at nothing else where the index itself does not.
+        """
+
     def of_user(self, user: UserName) -> list[Index]:
         """A user's indexes, by name."""
 
@@ -109,6 +122,12 @@ class Indexes(Protocol):
 
     def change(self, index: Index, options: Options) -> Index:
         """Store new options."""
+
+    def naming(self, principal: str) -> list[Index]:
+        """The indexes that have a user or `:group` in any option, by name; perhaps some more."""
+
+    def change_lists(self, changes: Sequence[tuple[Index, Options]]) -> None:
+        """Store new options of many indexes at once, whose bases stay as they are."""
 
     def delete(self, index: Index) -> None:
         """Delete an index and all that it holds. Nothing may inherit from it."""

@@ -1,6 +1,7 @@
 """Who asks: passwords, and the plugins for authentication and events."""
 
 from collections.abc import Collection
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 from stillroom_server.domain.events import JournalEntry
@@ -10,6 +11,13 @@ from stillroom_server.domain.names import UserName
 
 class PasswordHasher(Protocol):
     """Slow on purpose; bounds how many hashes are computed at once."""
+
+    def place(self) -> AbstractContextManager[None]:
+        """A place among those who are hashed for or wait, for the block, in this thread.
+
+        Raises Overloaded where there is none. `hash` and `verify` take one themselves, unless
+        the thread has it already.
+        """
 
     def hash(self, password: str) -> str:
         """A new hash in PHC form."""

@@ -7,10 +7,10 @@ from pyramid.request import Request
 from pyramid.response import Response
 
 from stillroom_server.domain.errors import InvalidRequest
+from stillroom_server.domain.explanations import Door, Holder, Kind
 from stillroom_server.domain.indexes import Index
 from stillroom_server.domain.names import group_name, user_name
-from stillroom_server.domain.rights import Door, Holder, Kind
-from stillroom_server.services.rights import Answer, Known, Overview
+from stillroom_server.services.explanations import Answer, Known, Overview
 from stillroom_server.web.answers import result
 from stillroom_server.web.bodies import query
 from stillroom_server.web.security import identity_of, lineage_of, services_of
@@ -22,15 +22,15 @@ def show(request: Request) -> Response:
     shown: dict[str, Any] = {"index": str(lineage.name), "type": lineage.asked.type}
     if "user" in asked and "group" in asked:
         raise InvalidRequest.one("group", "ask about a user or about a group, not about both")
-    rights, identity = services_of(request).rights, identity_of(request)
+    explanations, identity = services_of(request).explanations, identity_of(request)
     if "user" in asked:
         user = user_name(asked["user"])
-        shown |= {"user": user, **_answer(rights.of_user(identity, lineage, user))}
+        shown |= {"user": user, **_answer(explanations.of_user(identity, lineage, user))}
     elif "group" in asked:
         group = group_name(asked["group"].removeprefix(":"))
-        shown |= {"group": group, **_answer(rights.of_group(identity, lineage, group))}
+        shown |= {"group": group, **_answer(explanations.of_group(identity, lineage, group))}
     else:
-        shown |= _overview(rights.overview(identity, lineage))
+        shown |= _overview(explanations.overview(identity, lineage))
     return result("access", {**shown, "projects": _projects(lineage.asked)})
 
 

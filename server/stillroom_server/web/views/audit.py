@@ -33,8 +33,9 @@ def of_server(request: Request) -> Response:
 
 
 def of_index(request: Request) -> Response:
-    """What people did to an index and to what it holds."""
-    return _entries(request, _Filters(request, _AUDIT), lineage_of(request).name)
+    """What people did to an index and to what it holds, since it was created."""
+    index = lineage_of(request).asked
+    return _entries(request, _Filters(request, _AUDIT), index.name, created=index.created)
 
 
 def fetches_of_server(request: Request) -> Response:
@@ -45,14 +46,21 @@ def fetches_of_server(request: Request) -> Response:
 
 def fetches_of_index(request: Request) -> Response:
     """Who fetched which file from an index, or through another what lives there."""
-    return _fetches(request, _Filters(request, _FETCHES), lineage_of(request).name)
+    index = lineage_of(request).asked
+    return _fetches(request, _Filters(request, _FETCHES), index.name, created=index.created)
 
 
 _AUDIT = frozenset({"user", "project", "since", "until", "before", "limit"})
 _FETCHES = frozenset({"user", "project", "version", "file", "since", "until", "limit"})
 
 
-def _entries(request: Request, filters: "_Filters", index: IndexName | None) -> Response:
+def _entries(
+    request: Request,
+    filters: "_Filters",
+    index: IndexName | None,
+    *,
+    created: datetime | None = None,
+) -> Response:
     wanted = AuditQuery(
         index=index,
         project=filters.read("project", project_name),
@@ -63,13 +71,19 @@ def _entries(request: Request, filters: "_Filters", index: IndexName | None) -> 
     )
     limit = filters.limit(MAX_ENTRIES)
     filters.check()
-    found = services_of(request).audit.entries(wanted, limit + 1)
+    found = services_of(request).audit.entries(wanted, limit + 1, created=created)
     entries = found[:limit]
     following = f"{entries[-1].serial}.{entries[-1].position}" if len(found) > limit else None
     return result("list:audit", [_shown_entry(entry) for entry in entries], next=following)
 
 
-def _fetches(request: Request, filters: "_Filters", index: IndexName | None) -> Response:
+def _fetches(
+    request: Request,
+    filters: "_Filters",
+    index: IndexName | None,
+    *,
+    created: datetime | None = None,
+) -> Response:
     wanted = FetchQuery(
         project=filters.read("project", project_name),
         version=filters.read("version", _version),
@@ -81,7 +95,7 @@ def _fetches(request: Request, filters: "_Filters", index: IndexName | None) -> 
     )
     limit = filters.limit(MAX_FETCHES)
     filters.check()
-    found = services_of(request).audit.fetches(wanted, limit + 1)
+    found = services_of(request).audit.fetches(wanted, limit + 1, created=created)
     rows = [_shown_fetch(fetch) for fetch in found[:limit]]
     return result("list:fetches", rows, more=len(found) > limit)
 

@@ -1,6 +1,5 @@
 """Files: whole, in part, or unchanged."""
 
-import functools
 import os
 from collections.abc import Iterable, Iterator
 from datetime import UTC
@@ -11,6 +10,7 @@ from pyramid.response import Response
 from webob.acceptparse import create_accept_header
 
 from stillroom_server.domain.errors import NotAcceptable
+from stillroom_server.domain.remembering import remembers_short
 from stillroom_server.services.companions import METADATA, PROVENANCE
 from stillroom_server.services.files import Address, Content, Redirect
 from stillroom_server.web.answers import message
@@ -96,7 +96,7 @@ def _media_type(request: Request, address: Address) -> tuple[str, str | None]:
     return media_type, None
 
 
-@functools.lru_cache(maxsize=128)
+@remembers_short(128)
 def _provenance_type(accept: str | None) -> str | None:
     if accept is None or not accept.strip() or len(accept) > MAX_HEADER:
         return INTEGRITY

@@ -7,6 +7,7 @@ from pyramid.httpexceptions import HTTPFound
 from pyramid.request import Request
 from pyramid.response import Response
 
+from stillroom_server.domain.access import LISTS
 from stillroom_server.domain.errors import InvalidRequest
 from stillroom_server.domain.indexes import Index
 from stillroom_server.domain.names import IndexName
@@ -21,10 +22,13 @@ def show(request: Request) -> Response:
     if wants_page(request):
         return redirect(request, f"{_address(request)}/simple/")
     index = lineage_of(request).asked
-    options = dict(shown_options(index, readable=True))
+    is_known = not identity_of(request).is_anonymous
+    options = dict(shown_options(index, readable=True, lists=is_known))
     if not has_flag(request, "no_projects"):
         options["projects"] = services_of(request).lists.own(index)
-    return _tagged(index, result("indexconfig", options))
+    answer = result("indexconfig", options)
+    # The tag is a digest of the lists, too: who guesses them could see that they are right.
+    return _tagged(index, answer) if is_known else answer
 
 
 def create(request: Request) -> Response:
@@ -62,13 +66,23 @@ def delete(request: Request) -> Response:
     return message(f"index {name} deleted", status=201)
 
 
-def shown_options(index: Index, *, readable: bool) -> Mapping[str, Any]:
-    """An index's options as JSON; who may not read it learns its type and bases only."""
-    options = {key: _plain(value) for key, value in index.options.items()}
+def shown_options(index: Index, *, readable: bool, lists: bool = True) -> Mapping[str, Any]:
+    """An index's options as JSON; who may not read it learns its type and bases only.
+
+    Without `lists`, nothing of who may do what: strangers learn no names of users and groups.
+    """
+    options = {
+        key: _plain(value)
+        for key, value in index.options.items()
+        if lists or key not in _ACCESS_LISTS
+    }
     if not readable:
         options = {key: options[key] for key in ("bases", "volatile") if key in options}
     # devpi's clients take `volatile` for granted, on mirrors too.
     return {"type": index.type, "volatile": index.volatile, **options}
+
+
+_ACCESS_LISTS = frozenset(LISTS.values())
 
 
 def _expected(request: Request) -> Container[str] | None:

@@ -46,6 +46,12 @@ def remove_issuer(request: Request) -> Response:
     return message(f"issuer {issuer.url} removed")
 
 
+def list_all(request: Request) -> Response:
+    """Whom any index trusts."""
+    publishers = services_of(request).publishing.publishers()
+    return result("list:publisher", [_shown(publisher) for publisher in publishers])
+
+
 def list_publishers(request: Request) -> Response:
     """Whom the index trusts."""
     publishers = services_of(request).publishing.of_index(lineage_of(request).name)

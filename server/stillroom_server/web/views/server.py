@@ -6,8 +6,8 @@ from pyramid.request import Request
 from pyramid.response import Response
 
 from stillroom_server.domain.access import Permission
-from stillroom_server.domain.errors import InvalidRequest, NotFound
-from stillroom_server.domain.identity import Identity
+from stillroom_server.domain.errors import InvalidRequest, NotAuthenticated, NotFound
+from stillroom_server.domain.identity import NOBODY, Identity
 from stillroom_server.domain.names import IndexName
 from stillroom_server.services.upstream_states import UpstreamView
 from stillroom_server.web.answers import json_response, result
@@ -46,13 +46,16 @@ def _takes_uploads(request: Request, identity: Identity, user: str, index: str) 
     """Strangers get the same answer for every name; who is logged in learns what is missing."""
     access = services_of(request).access
     try:
-        lineage = access.lineage(IndexName.checked(user, index))
-    except (NotFound, InvalidRequest):
         if identity.is_anonymous:
-            return True
+            # Not by a look at the index: what is not there would cost another time.
+            lineage = access.check_index(identity, Permission.READ, user, index)
+        else:
+            lineage = access.lineage(IndexName.checked(user, index))
+    except NotAuthenticated:
+        return True
+    except (NotFound, InvalidRequest):
         raise NotFound(f"There is no index {user}/{index}.") from None
-    open_to_all = bool(access.verdict(identity, Permission.READ, lineage))
-    return not (lineage.asked.has_upstream and (open_to_all or not identity.is_anonymous))
+    return not lineage.asked.has_upstream
 
 
 def login(request: Request) -> Response:
@@ -104,9 +107,13 @@ def ready(request: Request) -> Response:
 
 
 def start(request: Request) -> Response:
-    """For browsers the start page, for clients all users with their indexes."""
-    identity = identity_of(request)
+    """For browsers the start page, for clients all users with their indexes.
+
+    Who may not see the names of users sees what strangers do: what is open to everyone.
+    """
     services = services_of(request)
+    sender = identity_of(request)
+    identity = sender if services.access.may_see_users(sender) else NOBODY
     users = services.users.all()
     readable = {
         index.name
@@ -116,7 +123,7 @@ def start(request: Request) -> Response:
     }
     if wants_html(request):
         names = [i.name for _user, indexes in users for i in indexes if i.name in readable]
-        return start_page(request, identity, names)
+        return start_page(request, sender, names)
     if identity.is_anonymous:
         users = [
             (user, [i for i in indexes if i.name in readable])

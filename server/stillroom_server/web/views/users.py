@@ -6,7 +6,7 @@ from typing import Any
 from pyramid.request import Request
 from pyramid.response import Response
 
-from stillroom_server.domain.identity import Identity, User
+from stillroom_server.domain.identity import Identity, User, proof_of
 from stillroom_server.domain.indexes import Index
 from stillroom_server.domain.names import IndexName, UserName
 from stillroom_server.web.answers import message, result
@@ -23,7 +23,15 @@ def show(request: Request) -> Response:
     services, identity = services_of(request), identity_of(request)
     user, indexes = services.users.get(UserName(request.matchdict["user"]))
     readable = {index.name for index in indexes if services.access.may_read(identity, index.name)}
-    return result("userconfig", shown_user(identity, user, indexes, readable))
+    shown = dict(shown_user(identity, user, indexes, readable))
+    if _may_see_personal(identity, user):
+        had = services.users.belongings(user)
+        shown |= {
+            "groups": list(had.groups),
+            "has_password": had.has_password,
+            "tokens": had.tokens,
+        }
+    return result("userconfig", shown)
 
 
 def create(request: Request) -> Response:
@@ -39,10 +47,12 @@ def change(request: Request) -> Response:
     services, identity = services_of(request), identity_of(request)
     name = UserName(request.matchdict["user"])
     body = read_object(request)
-    services.users.change(identity, name, body)
+    user = services.users.change(identity, name, body)
     if body.get("password") is None or identity.user != name:
         return message("user updated")
-    issued = services.tokens.issue_login(identity)
+    # What the request was sent with has ended with the old password.
+    renewed = Identity(name, groups=identity.groups, proof=proof_of(user)).from_where(identity)
+    issued = services.tokens.issue_login(renewed)
     return result("userpassword", shown_login(issued), message="user updated, new proxy auth")
 
 
@@ -56,16 +66,23 @@ def delete(request: Request) -> Response:
 def shown_user(
     identity: Identity, user: User, indexes: list[Index], readable: Collection[IndexName]
 ) -> Mapping[str, Any]:
-    """A user as JSON. What is personal is shown to themselves and to root, not to a CI token."""
+    """A user as JSON, with what is personal for those who may see it."""
     shown: dict[str, Any] = {"username": user.name, "created": timestamp(user.created)}
     if user.modified is not None:
         shown["modified"] = timestamp(user.modified)
-    if identity.limits is None and (identity.is_root or identity.user == user.name):
+    if _may_see_personal(identity, user):
         shown |= {"email": user.email, "custom_data": user.custom_data}
     shown |= {"title": user.title, "description": user.description}
     shown = {key: value for key, value in shown.items() if value is not None}
     shown["indexes"] = {
-        index.name.index: shown_options(index, readable=index.name in readable)
+        index.name.index: shown_options(
+            index, readable=index.name in readable, lists=not identity.is_anonymous
+        )
         for index in indexes
     }
     return shown
+
+
+def _may_see_personal(identity: Identity, user: User) -> bool:
+    """Themselves and root, but not a CI token."""
+    return identity.limits is None and (identity.is_root or identity.user == user.name)

@@ -1,12 +1,13 @@
 """When mirrored files were last used: noted in memory, written now and then, many at once."""
 
-import threading
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from stillroom_server.domain.indexes import Index
 from stillroom_server.domain.names import ProjectName
 from stillroom_server.domain.upstream import KeptFile
 
+from .backlog import Backlog
 from .ports import Clock, Database, FileKey
 
 COARSE = timedelta(hours=1)
@@ -16,37 +17,28 @@ MAX_NOTED = 50_000
 """Uses in memory; more are let go, for they only decide what is evicted first."""
 
 
-class Uses:
+class FileUses:
     """Notes uses of kept files, so that those used least recently can be told."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
-        self._lock = threading.Lock()
-        self._noted: dict[FileKey, datetime] = {}
+        self._noted: Backlog[FileKey, datetime] = Backlog(max, MAX_NOTED)
 
     def note(self, index: Index, project: ProjectName, kept: KeptFile) -> None:
         """Somebody has just asked for this file. Writes nothing."""
         now = self._clock()
         key = FileKey(index.id, project, kept.filename)
-        with self._lock:
-            last = self._noted.get(key, kept.used)
-            if now - last >= COARSE and len(self._noted) < MAX_NOTED:
-                self._noted[key] = now
+        if now - (self._noted.get(key) or kept.used) >= COARSE:
+            self._noted.add(key, now)
 
     def flush(self) -> int:
-        """Write down what was noted, in a unit of its own that takes no serial; how many.
+        """Write down what was noted, in units of its own that take no serial; how many.
 
         Raises StorageBusy; then what was noted waits for the next time.
         """
-        with self._lock:
-            noted = dict(self._noted)
-        if not noted:
-            return 0
+        return self._noted.flush(self._write)
+
+    def _write(self, noted: Mapping[FileKey, datetime]) -> None:
         with self._database.writing() as unit:
             unit.mirror_pages.note_uses(noted)
-        with self._lock:
-            for key, used in noted.items():
-                if self._noted.get(key) == used:
-                    del self._noted[key]
-        return len(noted)

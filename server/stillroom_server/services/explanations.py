@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from stillroom_server.domain.access import Permission, Verdict
 from stillroom_server.domain.errors import Forbidden, NotAuthenticated
+from stillroom_server.domain.explanations import RIGHTS, Door, Holder, Kind, door, member_of
 from stillroom_server.domain.identity import Action, Identity
 from stillroom_server.domain.lineage import Lineage
 from stillroom_server.domain.names import UserName
-from stillroom_server.domain.rights import RIGHTS, Door, Holder, Kind, door, member_of
 
 from .access import REFUSED, Access
 from .memberships import Memberships
@@ -48,7 +48,7 @@ class Answer:
     is_known: bool
 
 
-class Rights:
+class Explanations:
     """Explains the rights in an index. That who asks may read it has been checked before."""
 
     def __init__(self, database: Database, access: Access, memberships: Memberships) -> None:
@@ -99,7 +99,7 @@ class Rights:
             raise NotAuthenticated(REFUSED)
         raise Forbidden(
             f"Not allowed: only who administers {lineage.name} sees the access of others, and "
-            f"{verdict.reason}. Ask about yourself: user={identity.user}."
+            f"{verdict.reason}. You may ask about yourself, {identity.user}."
         )
 
     def _known(self, named: Iterable[Holder]) -> Known:
