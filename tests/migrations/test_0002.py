@@ -2,22 +2,17 @@
 
 import zlib
 from collections.abc import Iterator
-from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
-from sqlalchemy import Connection, DateTime, LargeBinary, bindparam, text
 
-import stillroom_migrations
 from stillroom_server.domain.files import Project
 from stillroom_server.domain.names import IndexName, ProjectName
 from stillroom_server.domain.status import ACTIVE
 from stillroom_server.domain.upstream import CachedPage, KeptFile, Seen, UpstreamFile, Validators
-from stillroom_server.storage import migrate
 from stillroom_server.storage.database import SqlDatabase
-from stillroom_server.storage.engine import Limits, Mode, in_mode, open_engine
+from support.old_databases import Rows, old_database, upgraded
 from support.rows import DAY, DEV, NOW, sha256_of
 from support.values import MIRROR as MIRROR_TYPE
 
@@ -128,55 +123,25 @@ PAGE = CachedPage(
 )
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
-def old_url(
-    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[str]:
-    """A database of the first revision, with a row in each table that the second changes."""
-    if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path / 'stillroom.sqlite'}"
-        _fill(url, monkeypatch)
-        yield url
-        return
-    server = request.getfixturevalue("postgres_server")
-    with server.database(migrated=False) as url:
-        _fill(url, monkeypatch)
-        yield url
-
-
-def _fill(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    with monkeypatch.context() as patched:
-        patched.setattr(stillroom_migrations, "REVISIONS", ("0001",))
-        migrate.upgrade(url)
-    engine = open_engine(url, Limits())
-    with in_mode(engine, Mode.MIGRATE).begin() as connection:
-        for table, rows in ROWS.items():
-            for row in rows:
-                _insert(connection, table, row)
-    engine.dispose()
-
-
-def _insert(connection: Connection, table: str, row: dict[str, Any]) -> None:
-    packed = {
-        name: zlib.compress(orjson.dumps(value)) if name in DOCUMENTS else value
-        for name, value in row.items()
+def _packed(rows: Rows) -> Rows:
+    """The rows with their documents as they are kept."""
+    return {
+        table: [
+            {
+                name: zlib.compress(orjson.dumps(value)) if name in DOCUMENTS else value
+                for name, value in row.items()
+            }
+            for row in of_table
+        ]
+        for table, of_table in rows.items()
     }
-    types = {bytes: LargeBinary(), datetime: DateTime(timezone=True)}
-    typed = [bindparam(k, type_=types[type(v)]) for k, v in packed.items() if type(v) in types]
-    places = ", ".join(f":{name}" for name in row)
-    statement = text(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({places})")
-    connection.execute(statement.bindparams(*typed), packed)
 
 
-@pytest.fixture
-def database(old_url: str) -> Iterator[SqlDatabase]:
-    """The same database, upgraded."""
-    assert migrate.current(old_url) == "0001"
-    assert migrate.upgrade(old_url) is True
-    migrate.check(old_url)
-    opened = SqlDatabase(old_url)
-    yield opened
-    opened.close()
+@pytest.fixture(params=["sqlite", "postgres"])
+def database(request: pytest.FixtureRequest) -> Iterator[SqlDatabase]:
+    """Upgraded, from the first revision with a row in each table that the second changes."""
+    with old_database(request, "0001", _packed(ROWS)) as url, upgraded(url, "0001") as opened:
+        yield opened
 
 
 def test_indexes_have_all_their_options(database: SqlDatabase) -> None:

@@ -1,22 +1,17 @@
 """What the third revision makes of a database that the second one made."""
 
 from collections.abc import Iterator
-from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
-from sqlalchemy import Connection, DateTime, LargeBinary, bindparam, text
 
-import stillroom_migrations
 from stillroom_server.domain.events import Event, EventKind, JournalEntry
 from stillroom_server.domain.identity import Action, Grant, Token, TokenKind, TokenLimits
 from stillroom_server.domain.indexes import FirstUpload, Index
 from stillroom_server.domain.names import IndexName
-from stillroom_server.storage import migrate
 from stillroom_server.storage.database import SqlDatabase
-from stillroom_server.storage.engine import Limits, Mode, in_mode, open_engine
+from support.old_databases import old_database, upgraded
 from support.rows import DAY, DEV, NOW
 
 STAGE, CLOSED, MIRROR = (IndexName(DEV, name) for name in ("base", "closed", "mirror"))
@@ -78,50 +73,10 @@ ROWS: dict[str, list[dict[str, Any]]] = {
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
-def old_url(
-    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[str]:
-    """A database of the second revision, with a row in each table that the third changes."""
-    if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path / 'stillroom.sqlite'}"
-        _fill(url, monkeypatch)
-        yield url
-        return
-    server = request.getfixturevalue("postgres_server")
-    with server.database(migrated=False) as url:
-        _fill(url, monkeypatch)
-        yield url
-
-
-def _fill(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    with monkeypatch.context() as patched:
-        patched.setattr(stillroom_migrations, "REVISIONS", ("0001", "0002"))
-        migrate.upgrade(url)
-    engine = open_engine(url, Limits())
-    with in_mode(engine, Mode.MIGRATE).begin() as connection:
-        for table, rows in ROWS.items():
-            for row in rows:
-                _insert(connection, table, row)
-    engine.dispose()
-
-
-def _insert(connection: Connection, table: str, row: dict[str, Any]) -> None:
-    types = {bytes: LargeBinary(), datetime: DateTime(timezone=True)}
-    typed = [bindparam(k, type_=types[type(v)]) for k, v in row.items() if type(v) in types]
-    places = ", ".join(f":{name}" for name in row)
-    statement = text(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({places})")
-    connection.execute(statement.bindparams(*typed), row)
-
-
-@pytest.fixture
-def database(old_url: str) -> Iterator[SqlDatabase]:
-    """The same database, upgraded."""
-    assert migrate.current(old_url) == "0002"
-    assert migrate.upgrade(old_url) is True
-    migrate.check(old_url)
-    opened = SqlDatabase(old_url)
-    yield opened
-    opened.close()
+def database(request: pytest.FixtureRequest) -> Iterator[SqlDatabase]:
+    """Upgraded, from the second revision with a row in each table that the third changes."""
+    with old_database(request, "0002", ROWS) as url, upgraded(url, "0002") as opened:
+        yield opened
 
 
 def _get(database: SqlDatabase, name: IndexName) -> Index:
