@@ -8,7 +8,7 @@ from typing import Any
 from stillroom_server.domain.addresses import PrivateUpstreams
 from stillroom_server.domain.distributions import parse_filename
 from stillroom_server.domain.events import Event
-from stillroom_server.domain.identity import Credentials, Identity
+from stillroom_server.domain.identity import Credentials, Identity, TokenKind, TokenLimits
 from stillroom_server.domain.indexes import Index
 from stillroom_server.domain.lineage import Lineage
 from stillroom_server.domain.names import IndexName, ProjectName, UserName
@@ -41,7 +41,7 @@ from stillroom_server.services.setup import set_up
 from stillroom_server.services.statuses import Statuses
 from stillroom_server.services.sweep import Sweep
 from stillroom_server.services.token_uses import TokenUses
-from stillroom_server.services.tokens import IssuedToken, TokenService
+from stillroom_server.services.tokens import IssuedToken, TokenService, fresh_secret
 from stillroom_server.services.uploads import Uploads
 from stillroom_server.services.users import UserService
 
@@ -184,6 +184,21 @@ class UseCases:
             return b"".join(content.follow(0, content.size))
         with blob:
             return blob.read()
+
+    def issue(
+        self,
+        identity: Identity,
+        kind: TokenKind,
+        limits: TokenLimits | None,
+        seconds: int = 60,
+        publisher: str | None = None,
+    ) -> IssuedToken:
+        """A token that nobody asked for."""
+        fresh = fresh_secret()
+        with self.database.writing() as unit:
+            return self.tokens.issue_in(
+                unit, fresh, identity, kind, limits, seconds, "", publisher=publisher
+            )
 
     def login(self, user: str = "dev") -> IssuedToken:
         """A token by password."""

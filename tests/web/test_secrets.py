@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from stillroom_server.domain.errors import StillroomError
-from stillroom_server.domain.identity import Credentials, Identity, TokenKind
+from stillroom_server.domain.identity import Credentials, Identity
 from support.canary import MARK
 from support.site import Site, basic, new_token
 
@@ -113,5 +113,5 @@ def test_a_refusal_keeps_the_secret_out_of_its_message(site: Site, canary: httpx
         with suppress(StillroomError):
             site.services.authenticator.identify(credentials)
             pytest.fail("these credentials are wrong")
-    issued = site.services.tokens.issue(Identity("canary"), TokenKind.MADE, None, 60, CANARY[:6])
+    issued = site.services.tokens.issue_login(Identity("canary"))
     assert issued.secret not in str(issued)

@@ -91,8 +91,10 @@ class TokenService:
         return self.issue_login(identity.from_where(origin))
 
     def issue_login(self, identity: Identity) -> IssuedToken:
-        """Make the token of a login, good for all that its user may do; raises as `issue`."""
-        return self.issue(identity, TokenKind.LOGIN, None, self.login_seconds, "login")
+        """Make the token of a login, good for all that its user may do; raises as `issue_in`."""
+        fresh, seconds = fresh_secret(), self.login_seconds
+        with changing(self._database, identity) as unit:
+            return self.issue_in(unit, fresh, identity, TokenKind.LOGIN, None, seconds, "login")
 
     def create(
         self,
@@ -125,38 +127,6 @@ class TokenService:
             self._add(unit, identity, issued.token)
         return issued
 
-    def issue(
-        self,
-        identity: Identity,
-        kind: TokenKind,
-        limits: TokenLimits | None,
-        seconds: int,
-        note: str,
-        *,
-        publisher: str | None = None,
-        details: Mapping[str, object] | None = None,
-    ) -> IssuedToken:
-        """Make a token for whom the identity is, without asking whether they may.
-
-        What led to it is recorded among the `details` of the event.
-
-        Raises NotFound for a missing index, Forbidden for somebody whom only a plugin knows,
-        Conflict if there are too many already. Of too many logins, the oldest ends.
-        """
-        fresh = fresh_secret()
-        with changing(self._database, identity) as unit:
-            return self.issue_in(
-                unit,
-                fresh,
-                identity,
-                kind,
-                limits,
-                seconds,
-                note,
-                publisher=publisher,
-                details=details,
-            )
-
     def issue_in(
         self,
         unit: Unit,
@@ -170,7 +140,12 @@ class TokenService:
         publisher: str | None = None,
         details: Mapping[str, object] | None = None,
     ) -> IssuedToken:
-        """Do what `issue` does together with something else: both happen, or neither."""
+        """Make a token for whom the identity is, without asking whether they may.
+
+        What led to it is recorded among the `details` of the event. Raises NotFound for a missing
+        index, Forbidden for somebody whom only a plugin knows, Conflict if there are too many
+        already. Of too many logins, the oldest ends.
+        """
         issued = self._new(fresh, identity, kind, limits, seconds, note, publisher)
         _check_indexes(unit, limits, lambda _index: True)
         self._add(unit, identity, issued.token, details)

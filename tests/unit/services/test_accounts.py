@@ -29,7 +29,7 @@ def test_a_password_says_who_it_is(cases: UseCases):
 def test_a_token_says_who_it_is_with_its_limits(cases: UseCases):
     index = IndexName.parse("root/pypi")
     limits = TokenLimits((Grant(frozenset({Action.READ}), frozenset({index})),))
-    issued = cases.tokens.issue(DEV, TokenKind.MADE, limits, 60, "")
+    issued = cases.issue(DEV, TokenKind.MADE, limits)
     for user in (None, "dev"):
         identity = cases.identify(issued.secret, user)
         assert (identity.user, identity.limits) == ("dev", limits)
@@ -135,7 +135,7 @@ def test_a_user_without_a_password_logs_in_by_token_only(cases: UseCases):
     for password in ("", "None", "quick:None"):
         with pytest.raises(NotAuthenticated):
             cases.identify(password, "dev")
-    issued = cases.tokens.issue(DEV, TokenKind.MADE, None, 60, "")
+    issued = cases.issue(DEV, TokenKind.MADE, None)
     assert cases.identify(issued.secret).user == "dev"
 
 

@@ -119,7 +119,7 @@ def test_a_login_makes_tokens_that_outlive_it(cases: UseCases):
     ids=["read", "one index", "no account", "one project", "nothing"],
 )
 def test_a_limited_token_makes_no_other(cases: UseCases, limits):
-    secret = cases.tokens.issue(DEV, TokenKind.MADE, limits, 60, "").secret
+    secret = cases.issue(DEV, TokenKind.MADE, limits).secret
     identity = cases.identify(secret)
     with pytest.raises(Forbidden, match="the token in use is limited"):
         cases.tokens.create(identity, DEV_NAME, limits, 1, "")
@@ -152,7 +152,7 @@ def test_a_limited_token_makes_none_that_outlives_it(cases: UseCases):
 
 def test_the_token_of_a_trusted_publisher_makes_no_other(cases: UseCases):
     wide = limits_to(allow=frozenset(Action))
-    issued = cases.tokens.issue(DEV, TokenKind.TRUSTED, wide, 900, "", publisher="p1")
+    issued = cases.issue(DEV, TokenKind.TRUSTED, wide, 900, publisher="p1")
     assert issued.token.publisher == "p1"
     with pytest.raises(Forbidden, match="trusted publisher makes no other"):
         cases.tokens.create(cases.identify(issued.secret), DEV_NAME, wide, 60, "")
