@@ -54,12 +54,14 @@ def test_who_is_forgotten_owns_nothing_anywhere(database: Database) -> None:
         unit.owners.set(base, DEMO, frozenset({"team", ":team"}))
         unit.owners.set(following, OTHER, frozenset({":team"}))
         unit.owners.set(following, DEMO, frozenset({":team", "ana"}))
+        assert (unit.owners.has(":team"), unit.owners.has("te")) == (True, False)
         assert unit.owners.forget(":team") == [
             (base.name, DEMO),
             (following.name, DEMO),
             (following.name, OTHER),
         ]
         assert unit.owners.forget(":team") == []
+        assert not unit.owners.has(":team")
     with database.reading() as unit:
         assert unit.owners.all(base) == {DEMO: {"team"}}
         assert unit.owners.all(following) == {DEMO: {"ana"}}

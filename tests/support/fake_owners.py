@@ -24,6 +24,9 @@ class FakeProjectOwners(Repository):
         if owners:
             tables.owners[index.id, project] = owners
 
+    def has(self, principal: str) -> bool:
+        return any(principal in owners for owners in self._tables.owners.values())
+
     def forget(self, principal: str) -> list[tuple[IndexName, ProjectName]]:
         tables = self._to_write
         owned = [key for key, owners in tables.owners.items() if principal in owners]

@@ -126,12 +126,7 @@ def forget_principal(unit: Unit, identity: Identity, principal: str) -> None:
 def is_named(unit: Unit, principal: str) -> bool:
     """Whether an access list or a project names a user or `:group`, who need not exist."""
     listing = unit.indexes.naming(principal)
-    return any(_without(index.options, principal) for index in listing) or any(
-        principal in owners
-        for index in unit.indexes.all()
-        if not index.has_upstream
-        for owners in unit.owners.all(index).values()
-    )
+    return unit.owners.has(principal) or any(_without(i.options, principal) for i in listing)
 
 
 def _without(options: Options, principal: str) -> dict[str, OptionValue]:

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, exists, insert, select
 
 from stillroom_server.domain.indexes import Index
 from stillroom_server.domain.names import IndexName, ProjectName, UserName
@@ -53,6 +53,11 @@ class SqlProjectOwners:
         ]
         if rows:
             self._connection.execute(insert(_owners), rows)
+
+    def has(self, principal: str) -> bool:
+        """Whether a user or `:group`, who need not exist, owns a project anywhere."""
+        query = select(exists().where(_owners.c.principal == principal))
+        return bool(self._connection.scalar(query))
 
     def forget(self, principal: str) -> list[tuple[IndexName, ProjectName]]:
         """Take a user or `:group` that is gone from all projects; from which, in order."""

@@ -32,6 +32,9 @@ class ProjectOwners(Protocol):
     def set(self, index: Index, project: ProjectName, owners: frozenset[str]) -> None:
         """Store the owners of a project; none deletes all rows."""
 
+    def has(self, principal: str) -> bool:
+        """Whether a user or `:group`, who need not exist, owns a project anywhere."""
+
     def forget(self, principal: str) -> list[tuple[IndexName, ProjectName]]:
         """Take a user or `:group` that is gone from all projects; from which, in order."""
 
